@@ -1,0 +1,28 @@
+"""Animated pictures of convolution arithmetic."""
+
+from convviz.animate import Animation, animate
+from convviz.cases import CASES, Case
+from convviz.errors import ConvvizError
+from convviz.ops import Conv, ConvTranspose, Operation
+from convviz.theme import THEMES, Theme
+from convviz.trace import Step, Trace, trace
+from convviz.views import VIEWS
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CASES",
+    "THEMES",
+    "VIEWS",
+    "Animation",
+    "Case",
+    "Conv",
+    "ConvTranspose",
+    "ConvvizError",
+    "Operation",
+    "Step",
+    "Theme",
+    "Trace",
+    "animate",
+    "trace",
+]

@@ -1,0 +1,186 @@
+"""Where a view, a theme and a format meet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from convviz.errors import ConvvizError
+from convviz.files import replacing
+from convviz.formats import FORMATS
+from convviz.ops import Operation
+from convviz.spec import nearest, parse_case
+from convviz.theme import THEMES
+from convviz.trace import ORDERS, Trace, trace
+from convviz.views import VIEWS
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from convviz.scene import Frames
+
+
+class Animation:
+    """A picture of an operation's steps. Made by `animate`; ``len()`` is the number of steps."""
+
+    def __init__(self, traced: Trace, frames: Frames) -> None:
+        self.trace = traced
+        self.frames = frames
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __repr__(self) -> str:
+        width, height = self.frames.pixel_size
+        return f"<Animation of {self.trace.op!r}, {len(self)} steps, {width} x {height} pixels>"
+
+    @property
+    def alt_text(self) -> str:
+        """What the picture shows, in words."""
+        return self.frames.title
+
+    def image(self, step: int = 0) -> Image:
+        """The picture at ``step``, counted from 0, negative from the end: a Pillow image in mode RGBA.
+
+        Raises `ConvvizError` where there is no such step.
+        """
+        from convviz.render import Raster
+
+        return Raster(self.frames, [self._step(step)]).image()
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        suffix: str | None = None,
+        step: int | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        """Write the picture to ``path``, in the format of its suffix (or of ``suffix``).
+
+        The file is written whole or not at all. A format of still pictures shows ``step`` (the first if not given).
+
+        Raises `ConvvizError` for an unknown suffix, or where the folder does not exist or cannot be written.
+        """
+        suffix = suffix or _suffix(path)
+        self._writer(suffix)
+        with replacing(path) as file:
+            self.write(file, suffix, step=step, progress=progress)
+
+    def write(
+        self,
+        file: BinaryIO,
+        suffix: str,
+        *,
+        step: int | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        """Write the picture to an open binary file in the format of ``suffix``, such as ".gif"."""
+        module = self._writer(suffix)
+        frames = replace(self.frames, watch=progress)
+        if not module.MOVING:
+            module.write(frames, file, self._step(step or 0))
+        elif step is not None:
+            raise ConvvizError(f"step is {step}: a {suffix} shows all steps; leave it out, or save as .png")
+        else:
+            module.write(frames, file)
+
+    @staticmethod
+    def _writer(suffix: str) -> Any:
+        if suffix not in FORMATS:
+            raise ConvvizError(f'format is "{suffix}": {nearest(suffix, FORMATS)}')
+        return import_module(FORMATS[suffix])
+
+    def _step(self, step: int) -> int:
+        if not -len(self) <= step < len(self):
+            raise ConvvizError(f"step is {step}: the picture has steps 0 to {len(self) - 1}")
+        return step % len(self)
+
+
+def animate(
+    what: Operation | Trace | str,
+    view: str | None = None,
+    order: str | None = None,
+    theme: str = "light",
+    *,
+    caption: bool = False,
+    transparent: bool = False,
+    width: int | None = None,
+    duration: int = 1000,
+    plays: int = 0,
+) -> Animation:
+    """A moving picture of an operation.
+
+    Parameters
+    ----------
+    what
+        An operation, its `Trace` (with your own numbers), or the name of a case.
+    view
+        How it is shown: a name in `convviz.VIEWS`. The default is "stack", or the case's own view.
+    order
+        "gather" or "scatter", see `convviz.trace`; the default is the trace's or the case's own, else "gather".
+    theme
+        A name in `convviz.THEMES`.
+    caption
+        Whether a strip under the picture names the operation, its sizes, the step and the kinds of cell.
+    transparent
+        Whether the background is left out.
+    width
+        Width in pixels; by default a cell is 30 pixels wide, less where the picture would be larger than 800.
+    duration
+        Milliseconds that a step is shown.
+    plays
+        How often the animation is played; 0 is for ever.
+
+    Raises
+    ------
+    ConvvizError
+        Where a name is unknown or a number cannot be.
+
+    Examples
+    --------
+    >>> import convviz
+    >>> picture = convviz.animate(convviz.ConvTranspose(3, 3, stride=2, padding=1))
+    >>> len(picture)
+    25
+    >>> picture.save("transposed.gif")  # doctest: +SKIP
+    """
+    if isinstance(what, str):
+        case = parse_case(what, {})
+        what, view, order = case.op, view or case.view, order or case.order
+    view = view or "stack"
+    for name, given, known in (("view", view, VIEWS), ("theme", theme, THEMES), ("order", order, ORDERS)):
+        if given is not None and given not in known:
+            raise ConvvizError(f'{name} is "{given}": {nearest(given, known)}')
+    traced = _traced(what, order)
+    for name, number, least, most in (
+        ("width", width, 16, 8192), ("duration", duration, 1, 3_600_000), ("plays", plays, 0, 65535)
+    ):  # fmt: skip
+        if number is not None and not (isinstance(number, int) and least <= number <= most):
+            raise ConvvizError(f"{name} is {number}: give a whole number from {least} to {most}")
+    options: dict[str, Any] = {"caption": caption}
+    frames = import_module(VIEWS[view]).frames(traced, THEMES[theme], **options)
+    return Animation(
+        traced, replace(frames, transparent=transparent, pixel_width=width, duration=duration, plays=plays)
+    )
+
+
+def _traced(what: Operation | Trace, order: str | None) -> Trace:
+    if isinstance(what, Trace):
+        if order in (None, what.order):
+            return what
+        return trace(what.op, what.x, what.weight, what.bias, order)
+    return trace(what, order=order or "gather")
+
+
+def _suffix(path: str | os.PathLike[str]) -> str:
+    suffix = Path(path).suffix.lower()
+    if suffix not in FORMATS:
+        known = ", ".join(FORMATS)
+        shown = f'"{suffix}"' if suffix else "missing"
+        raise ConvvizError(f'suffix of "{os.fspath(path)}" is {shown}: give a file name that ends in {known}')
+    return suffix

@@ -1,0 +1,236 @@
+"""The command line: ``convviz render``, ``list``, ``gallery`` and ``describe``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from convviz.cases import CASES, Case
+from convviz.errors import ConvvizError
+from convviz.formats import FORMATS
+from convviz.ops import OPERATIONS
+from convviz.spec import command, nearest, parameter_names, parse_case
+from convviz.theme import THEMES
+from convviz.views import VIEWS
+
+if TYPE_CHECKING:
+    from convviz.animate import Animation
+
+SHORT = {"input_size": "-i", "kernel_size": "-k", "stride": "-s", "padding": "-p", "dilation": "-d"}
+HELP = {
+    "input_size": "cells of the operation's own input: 5, or 5,7 (rows, columns), or 7, for one axis",
+    "kernel_size": "cells of the kernel",
+    "stride": "distance between two places of the window",
+    "padding": "1, or 1,2, or begin:end, or valid, same, same_lower, full",
+    "dilation": "distance between two taps of the kernel",
+    "output_padding": "cells added to one side of a transposed convolution's output",
+}
+LONG_WORK = 200
+"""Steps from which on a progress bar is worth its space."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program. Returns 0 when it is done, 2 where what was given cannot be drawn, 1 for anything else."""
+    try:
+        with _terminable():
+            arguments = _parser().parse_args(argv)
+            return int(arguments.run(arguments) or 0)
+    except ConvvizError as error:
+        return _complain(str(error), 2)
+    except KeyboardInterrupt:
+        return _complain("interrupted; nothing was written", 1)
+    except BrokenPipeError:
+        # Python would complain once more when it flushes stdout at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        return _complain(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""), 1)
+    except MemoryError:
+        return _complain("not enough memory", 1)
+
+
+def _complain(message: str, status: int) -> int:
+    print("convviz:", " ".join(message.split()), file=sys.stderr)
+    return status
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end the program as Ctrl-C does, so that no temporary file is left."""
+
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not in the main thread, where signals do not arrive
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConvvizError(f"{message} (see {self.prog} --help)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    from convviz import __version__
+
+    parser = _Parser(prog="convviz", description="Animated pictures of convolution arithmetic.", allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"convviz {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, run: Callable[[Any], Any], text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        sub.set_defaults(run=run)
+        return sub
+
+    render = add("render", _render, "Draw one case or operation to a file.")
+    _add_operation(render)
+    render.add_argument("-o", "--output", required=True, metavar="FILE", help="the file to write; - is stdout")
+    render.add_argument("--format", metavar="SUFFIX", help=f"format for -o -: {', '.join(FORMATS)}")
+    _add_looks(render)
+    render.add_argument("--view", metavar="NAME", help=", ".join(VIEWS))
+    render.add_argument("--order", metavar="NAME", help="gather (the default) or scatter")
+    render.add_argument("--step", metavar="N", help="the step that a still picture shows, from 0")
+
+    listing = add("list", _list, "List the named cases.")
+    listing.add_argument("--json", action="store_true", help="as JSON")
+
+    gallery = add("gallery", _gallery, "Draw named cases, all if none is named, to DIR/NAME.gif.")
+    gallery.add_argument("folder", metavar="DIR")
+    gallery.add_argument("names", metavar="NAME", nargs="*")
+    _add_looks(gallery)
+
+    describe = add("describe", _describe, "Print the arithmetic of one case or operation.")
+    _add_operation(describe)
+    describe.add_argument("--json", action="store_true", help="as JSON")
+    return parser
+
+
+def _add_operation(parser: argparse.ArgumentParser) -> None:
+    known = f"a name that `convviz list` prints, or an operation: {', '.join(OPERATIONS)}"
+    parser.add_argument("name", metavar="NAME_OR_OP", help=known)
+    group = parser.add_argument_group("parameters of the operation, as in PyTorch")
+    for name in parameter_names():
+        flags = [SHORT[name]] if name in SHORT else []
+        group.add_argument(*flags, "--" + name.replace("_", "-"), metavar="SIZE", dest=name, help=HELP.get(name))
+
+
+def _add_looks(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--theme", default="light", metavar="NAME", help=", ".join(THEMES))
+    parser.add_argument("--caption", action="store_true", help="name the operation and the step under the picture")
+    parser.add_argument("--transparent", action="store_true", help="leave the background out")
+    parser.add_argument("--width", metavar="PIXELS", help="width of the picture")
+    parser.add_argument("--duration", metavar="MS", help="milliseconds a step (1000)")
+    parser.add_argument("--plays", metavar="N", help="how often it is played, 0 (the default) for ever")
+
+
+def _looks(arguments: argparse.Namespace) -> dict[str, Any]:
+    looks = {"theme": arguments.theme, "caption": arguments.caption, "transparent": arguments.transparent}
+    for name in ("width", "duration", "plays"):
+        if getattr(arguments, name) is not None:
+            looks[name] = _whole(name, getattr(arguments, name))
+    return looks
+
+
+def _whole(name: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ConvvizError(f'{name} is "{text}": give a whole number') from None
+
+
+def _case(arguments: argparse.Namespace) -> Case:
+    given = {name: getattr(arguments, name) for name in parameter_names()}
+    return parse_case(arguments.name, {name: text for name, text in given.items() if text is not None})
+
+
+def _render(arguments: argparse.Namespace) -> None:
+    from convviz.animate import animate
+
+    case = _case(arguments)
+    suffix = arguments.format and "." + arguments.format.removeprefix(".").lower()
+    if arguments.output == "-" and not suffix:
+        raise ConvvizError("format is not given: -o - needs --format, such as --format gif")
+    step = None if arguments.step is None else _whole("step", arguments.step)
+    picture = animate(
+        case.op, view=arguments.view or case.view, order=arguments.order or case.order, **_looks(arguments)
+    )
+    with _progress(picture) as progress:
+        if arguments.output == "-":
+            picture.write(sys.stdout.buffer, suffix, step=step, progress=progress)
+            sys.stdout.buffer.flush()
+        else:
+            picture.save(arguments.output, suffix=suffix, step=step, progress=progress)
+
+
+@contextmanager
+def _progress(picture: Animation) -> Iterator[Callable[[int], None] | None]:
+    """A bar on stderr, where that is a terminal and there is much to draw."""
+    if not sys.stderr.isatty() or len(picture) < LONG_WORK:
+        yield None
+        return
+    total, width = len(picture), 40
+
+    def show(step: int) -> None:
+        if step % max(total // 100, 1) == 0 or step == total - 1:
+            done = (step + 1) * width // total
+            sys.stderr.write(f"\r[{'#' * done}{'.' * (width - done)}] step {step + 1} of {total}")
+            sys.stderr.flush()
+
+    try:
+        yield show
+    finally:
+        sys.stderr.write("\r\033[K")
+        sys.stderr.flush()
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    if arguments.json:
+        from convviz.describe import facts
+
+        print(json.dumps({name: {**facts(case.op), "view": case.view} for name, case in CASES.items()}, indent=2))
+        return
+    wide = max(map(len, CASES))
+    for name, case in CASES.items():
+        print(f"{name:{wide}}  {command(case.op)}")
+
+
+def _gallery(arguments: argparse.Namespace) -> None:
+    from convviz.animate import animate
+
+    for name in arguments.names:
+        if name not in CASES:
+            raise ConvvizError(f'name is "{name}": {nearest(name, CASES)}')
+    looks = _looks(arguments)
+    try:
+        os.makedirs(arguments.folder, exist_ok=True)
+    except OSError as error:
+        raise ConvvizError(f'folder is "{arguments.folder}": cannot make it ({error.strerror})') from None
+    for name in arguments.names or CASES:
+        path = os.path.join(arguments.folder, f"{name}.gif")
+        animate(name, **looks).save(path)
+        print(path)
+
+
+def _describe(arguments: argparse.Namespace) -> None:
+    from convviz.describe import facts, report
+
+    op = _case(arguments).op
+    print(json.dumps(facts(op), indent=2) if arguments.json else report(op))
+
+
+def run() -> NoReturn:
+    """The installed command."""
+    sys.exit(main())

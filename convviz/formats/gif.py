@@ -1,0 +1,168 @@
+"""GIF: one palette for all frames, each frame only what changed. Pillow packs the pixels (LZW)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import GifImagePlugin, Image
+
+from convviz.errors import ConvvizError
+from convviz.render import Box, Pixels, Raster
+from convviz.scene import Frames, Polygon, Shape, Text, rgb
+
+MOVING = True
+COLORS = 32
+"""Entries of the palette; the first one stands for "unchanged" or, without a background, for "nothing here"."""
+SAMPLES = 5
+"""Steps that are drawn beforehand to choose the palette's soft edges from."""
+CLEAR = 0
+
+Indexed = NDArray[np.uint8]
+
+
+def write(frames: Frames, file: BinaryIO) -> None:
+    """Write ``frames``, frame by frame: memory does not grow with their number.
+
+    Raises `ConvvizError` where the duration or the number of plays does not fit the format.
+    """
+    if not 20 <= frames.duration <= 655350 or frames.duration % 10:
+        raise ConvvizError(
+            f"duration is {frames.duration}: a GIF counts in 10 ms; give a multiple of 10 from 20 to 655350"
+        )
+    if not 0 <= frames.plays <= 65536:
+        raise ConvvizError(f"plays is {frames.plays}: give 0 (for ever) to 65536")
+    palette = _Palette(frames)
+    file.write(_header(Raster(frames, []).size, palette.entries, frames.plays))
+    for box, indexed in _changes(frames, palette):
+        image = Image.fromarray(indexed, "P")
+        parameters = {"duration": frames.duration, "transparency": CLEAR, "disposal": 2 if frames.transparent else 1}
+        for block in GifImagePlugin.getdata(image, box[:2], **parameters):
+            file.write(block)
+    file.write(b";")
+
+
+def _header(size: tuple[int, int], palette: list[tuple[int, int, int]], plays: int) -> bytes:
+    bits = (len(palette) - 1).bit_length()
+    table = bytes(channel for color in palette for channel in color).ljust(3 << bits, b"\0")
+    screen = struct.pack("<6sHHBBB", b"GIF89a", *size, 0x80 | 0x70 | (bits - 1), CLEAR, 0)
+    if plays == 1:
+        return screen + table
+    # The counter holds how often the animation is repeated after it was played once; 0 is for ever.
+    repeats = max(plays - 1, 0)
+    return screen + table + b"!\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<H", repeats) + b"\0"
+
+
+def _changes(frames: Frames, palette: _Palette) -> Iterator[tuple[Box, Indexed]]:
+    """For each step, the smallest rectangle that differs from the step before; pixels that do not are clear."""
+    raster = Raster(frames)
+    width, height = raster.size
+    shown = np.zeros((height, width), np.uint8)
+    for step, (box, pixels) in enumerate(raster):
+        left, top, right, bottom = box
+        indexed = palette.index(pixels)
+        part = shown[top:bottom, left:right]
+        if frames.transparent:
+            # Nothing can be taken away from a GIF's frame: each one is cleared and drawn whole.
+            part[...] = indexed
+            yield _trimmed((0, 0, width, height), shown.copy(), shown != CLEAR)
+            continue
+        changed = part != indexed
+        part[...] = indexed
+        if step == 0:
+            yield box, indexed
+        else:
+            yield _trimmed(box, np.where(changed, indexed, np.uint8(CLEAR)), changed)
+
+
+def _trimmed(box: Box, indexed: Indexed, kept: NDArray[np.bool_]) -> tuple[Box, Indexed]:
+    """``indexed`` without the margins in which nothing is kept; one pixel where nothing is."""
+    rows, columns = np.flatnonzero(kept.any(axis=1)), np.flatnonzero(kept.any(axis=0))
+    if not len(rows):
+        return (box[0], box[1], box[0] + 1, box[1] + 1), np.full((1, 1), CLEAR, np.uint8)
+    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    outer = (box[0] + int(left), box[1] + int(top), box[0] + int(right), box[1] + int(bottom))
+    return outer, np.ascontiguousarray(indexed[top:bottom, left:right])
+
+
+class _Palette:
+    """The colours of all frames: every flat colour exactly, then those of the soft edges, by median cut."""
+
+    def __init__(self, frames: Frames) -> None:
+        flat = {rgb(frames.background): None}
+        for layer in frames.layers:
+            for shape in layer.shapes(0):
+                flat |= {rgb(color): None for color in _flat_colors(shape)}
+        self._transparent = frames.transparent
+        self._matte = np.array(rgb(frames.background), np.uint16)
+        sample = Raster(replace(frames, watch=None), _spread(len(frames)))
+        seen = [self._packed(pixels)[0].reshape(-1) for _, pixels in sample]
+        colors, counts = np.unique(np.concatenate(seen), return_counts=True)
+        # What fills an area is flat too, whatever was blended to get it; an edge's colours are each rare.
+        often = colors[counts >= max(counts.sum() // 400, 1)]
+        flat |= {_unpacked(color): None for color in often[: COLORS // 2]}
+        exact = list(flat)[: COLORS - 1]
+        rare = np.isin(colors, [_pack(color) for color in exact], invert=True)
+        room = COLORS - 1 - len(exact)
+        soft = _median_cut(colors[rare], counts[rare], room) if rare.any() and room else []
+        self.entries = [(0, 0, 0), *exact, *(color for color in soft if color not in flat)]
+        self._table = np.array(self.entries[1:], np.int32)
+        # Index of each 24-bit colour, filled in as colours turn up; the system gives memory to touched pages only.
+        self._known = np.zeros(1 << 24, np.uint8)
+        self._known[[_pack(color) for color in self.entries[1:]]] = np.arange(1, len(self.entries))
+
+    def index(self, pixels: Pixels) -> Indexed:
+        """Index of the nearest entry for each pixel; 0 where a pixel is more than half transparent."""
+        packed, clear = self._packed(pixels)
+        indexed = self._known[packed]
+        if not indexed.all():
+            new = np.unique(packed[indexed == 0])
+            apart = _channels(new)[:, np.newaxis] - self._table
+            self._known[new] = (apart**2).sum(axis=2).argmin(axis=1) + 1
+            indexed = self._known[packed]
+        if clear is not None:
+            indexed[clear] = CLEAR
+        return indexed
+
+    def _packed(self, pixels: Pixels) -> tuple[NDArray[np.uint32], NDArray[np.bool_] | None]:
+        if not self._transparent:
+            whole: NDArray[np.uint32] = np.ascontiguousarray(pixels).view("<u4")[..., 0]
+            return whole & np.uint32(0xFFFFFF), None
+        alpha = pixels[..., 3:].astype(np.uint16)
+        on_matte = (pixels[..., :3] * alpha + self._matte * (255 - alpha) + 127) // 255
+        red, green, blue = on_matte.astype(np.uint32).transpose(2, 0, 1)
+        return red | green << 8 | blue << 16, alpha[..., 0] < 128
+
+
+def _flat_colors(shape: Shape) -> list[str]:
+    if isinstance(shape, Text):
+        return [shape.fill]
+    fill = shape.fill if isinstance(shape, Polygon) and shape.opacity == 1 else None
+    return [color for color in (fill, shape.stroke) if color]
+
+
+def _spread(count: int) -> list[int]:
+    return sorted({round(t) for t in np.linspace(0, count - 1, SAMPLES)})
+
+
+def _pack(color: tuple[int, int, int]) -> int:
+    return color[0] | color[1] << 8 | color[2] << 16
+
+
+def _channels(packed: NDArray[np.uint32]) -> NDArray[np.int32]:
+    return np.stack([packed & 255, packed >> 8 & 255, packed >> 16], axis=-1).astype(np.int32)
+
+
+def _unpacked(packed: np.uint32) -> tuple[int, int, int]:
+    return int(packed) & 255, int(packed) >> 8 & 255, int(packed) >> 16
+
+
+def _median_cut(colors: NDArray[np.uint32], counts: NDArray[np.int64], room: int) -> list[tuple[int, int, int]]:
+    pixels = np.repeat(_channels(colors).astype(np.uint8), np.minimum(counts, 1000), axis=0)
+    image = Image.fromarray(pixels[np.newaxis], "RGB").quantize(room, Image.Quantize.MEDIANCUT)
+    table = image.getpalette("RGB") or []
+    return list(dict.fromkeys(zip(table[::3], table[1::3], table[2::3], strict=True)))

@@ -1,0 +1,16 @@
+"""PNG: one step as a still picture."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from convviz.render import Raster
+from convviz.scene import Frames
+
+MOVING = False
+
+
+def write(frames: Frames, file: BinaryIO, step: int = 0) -> None:
+    """Write step ``step`` of ``frames``."""
+    image = Raster(frames, [step]).image()
+    (image if frames.transparent else image.convert("RGB")).save(file, "PNG", optimize=True)

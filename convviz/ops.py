@@ -1,0 +1,401 @@
+"""The operations: parameters, what they must satisfy, and the arithmetic of sizes.
+
+Parameters have PyTorch's names and meaning, the words "same", "same_lower" and "full" have ONNX's. Sizes hold for
+each axis on its own, so every formula here is for one axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from operator import index
+from typing import Any, ClassVar
+
+from convviz.errors import ConvvizError
+
+Sizes = tuple[int, ...]
+Pairs = tuple[tuple[int, int], ...]
+
+PADDING_WORDS = ("valid", "same", "same_lower", "full")
+LARGEST = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a plane of cells is laid out on a canvas, and how the window walks over it.
+
+    Both readings of an operation are of this form. Gather lays out the input and makes one step per output cell;
+    scatter lays out the output and makes one step per input cell. A direct and a transposed convolution are each
+    other's gather and scatter.
+    """
+
+    padding: Pairs
+    """Cells added (negative: cropped) before and after the plane along each axis."""
+    spacing: Sizes
+    """Distance between neighbouring cells of the plane: ``s`` inserts ``s - 1`` cells between them."""
+    stride: Sizes
+    """Distance between two places of the window."""
+    turned: bool
+    """Whether the window reads the kernel turned by 180 degrees."""
+
+
+@dataclass(frozen=True)
+class Conv:
+    """A convolution (cross-correlation, as in every framework), over 1 or 2 axes.
+
+    The size of the output along an axis is ``floor((i + p_begin + p_end - d*(k - 1) - 1) / s) + 1`` (Dumoulin &
+    Visin, "A guide to convolution arithmetic for deep learning", relationship 15).
+
+    Parameters
+    ----------
+    input_size, kernel_size
+        Cells along each axis: an int for both axes of a 2-D operation, or a tuple whose length is the number of axes.
+    stride, dilation
+        Distance between two places of the window, and between two taps of the kernel; at least 1.
+    padding
+        Cells of padding: an int, an int for each axis, a (begin, end) pair for each axis, or a word. "valid" is none;
+        "same" makes the output ``ceil(i / s)``, with an odd cell of padding at the end ("same_lower": at the
+        beginning); "full" is ``d*(k - 1)`` on each side.
+    in_channels, out_channels, groups
+        As in PyTorch. Every channel is laid out alike.
+
+    Raises
+    ------
+    ConvvizError
+        Where a parameter is not of this form, or no output is left.
+
+    Examples
+    --------
+    >>> Conv(input_size=5, kernel_size=3, stride=2, padding=1).output_size
+    (3, 3)
+    >>> Conv((5, 7), (3, 2), padding="same").padding
+    ((1, 1), (0, 1))
+    """
+
+    input_size: Sizes
+    kernel_size: Sizes
+    stride: Sizes = 1  # type: ignore[assignment]  # what __post_init__ makes a tuple
+    padding: Pairs = 0  # type: ignore[assignment]
+    dilation: Sizes = 1  # type: ignore[assignment]
+    in_channels: int = 1
+    out_channels: int = 1
+    groups: int = 1
+
+    name: ClassVar[str] = "conv"
+
+    def __init__(
+        self,
+        input_size: int | Iterable[int],
+        kernel_size: int | Iterable[int],
+        stride: int | Iterable[int] = 1,
+        padding: int | str | Iterable[int | tuple[int, int]] = 0,
+        dilation: int | Iterable[int] = 1,
+        *,
+        in_channels: int = 1,
+        out_channels: int = 1,
+        groups: int = 1,
+    ) -> None:
+        _set(self, locals(), {"input_size": 1, "kernel_size": 1, "stride": 1, "dilation": 1})
+        _set_padding(self, padding, _same_padding)
+        _check_output(self)
+
+    @property
+    def output_size(self) -> Sizes:
+        """Cells of the output along each axis."""
+        return tuple(
+            (i + begin + end - d * (k - 1) - 1) // s + 1
+            for i, k, s, (begin, end), d in _axes(self, "input_size", "kernel_size", "stride", "padding", "dilation")
+        )
+
+    @property
+    def gather(self) -> Layout:
+        """The input, padded; the window walks by the stride."""
+        return Layout(self.padding, (1,) * len(self.input_size), self.stride, turned=False)
+
+    @property
+    def scatter(self) -> Layout:
+        """The output with its cells a stride apart; the turned window walks cell by cell."""
+        return Layout(_transposed_padding(self, self.leftover), self.stride, (1,) * len(self.input_size), turned=True)
+
+    @property
+    def leftover(self) -> Sizes:
+        """Cells at the end of each padded axis that the floor of the size formula leaves unvisited."""
+        return tuple(
+            (i + begin + end - d * (k - 1) - 1) % s
+            for i, k, s, (begin, end), d in _axes(self, "input_size", "kernel_size", "stride", "padding", "dilation")
+        )
+
+    def transposed(self) -> ConvTranspose:
+        """The operation that runs this one backwards, from its output's size to its input's.
+
+        >>> Conv(6, 3, stride=2, padding=1).transposed().output_padding
+        (1, 1)
+        """
+        return ConvTranspose(
+            self.output_size,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.leftover,
+            in_channels=self.out_channels,
+            out_channels=self.in_channels,
+            groups=self.groups,
+        )
+
+
+@dataclass(frozen=True)
+class ConvTranspose:
+    """A transposed convolution (also "fractionally strided", "deconvolution"), over 1 or 2 axes.
+
+    The size of the output along an axis is ``s*(i - 1) + d*(k - 1) + 1 - p_begin - p_end + output_padding``. As a
+    gather it is a stride-1 convolution with the kernel turned by 180 degrees over the input with ``s - 1`` zeros
+    inserted between its cells and ``d*(k - 1) - p`` cells of padding (the guide, relationship 14).
+
+    Parameters
+    ----------
+    input_size, kernel_size, stride, dilation, in_channels, out_channels, groups
+        As for `Conv`.
+    padding
+        Cells cropped from the full output, in the forms of `Conv`. "same" makes the output ``i * s``, "full" crops
+        ``d*(k - 1)``.
+    output_padding
+        Cells added to one side of the output, less than the stride or the dilation.
+
+    Examples
+    --------
+    >>> ConvTranspose(input_size=3, kernel_size=3, stride=2, padding=1, output_padding=1).output_size
+    (6, 6)
+    """
+
+    input_size: Sizes
+    kernel_size: Sizes
+    stride: Sizes = 1  # type: ignore[assignment]
+    padding: Pairs = 0  # type: ignore[assignment]
+    dilation: Sizes = 1  # type: ignore[assignment]
+    output_padding: Sizes = 0  # type: ignore[assignment]
+    in_channels: int = 1
+    out_channels: int = 1
+    groups: int = 1
+
+    name: ClassVar[str] = "conv-transpose"
+
+    def __init__(
+        self,
+        input_size: int | Iterable[int],
+        kernel_size: int | Iterable[int],
+        stride: int | Iterable[int] = 1,
+        padding: int | str | Iterable[int | tuple[int, int]] = 0,
+        dilation: int | Iterable[int] = 1,
+        output_padding: int | Iterable[int] = 0,
+        *,
+        in_channels: int = 1,
+        out_channels: int = 1,
+        groups: int = 1,
+    ) -> None:
+        least = {"input_size": 1, "kernel_size": 1, "stride": 1, "dilation": 1, "output_padding": 0}
+        _set(self, locals(), least)
+        for extra, s, d in _axes(self, "output_padding", "stride", "dilation"):
+            if extra >= max(s, d):
+                raise ConvvizError(
+                    f"output_padding is {show(self.output_padding)}: it must be less than the stride ({s}) or the "
+                    f"dilation ({d}), so at most {max(s, d) - 1}"
+                )
+        _set_padding(self, padding, _same_cropping)
+        _check_output(self)
+
+    @property
+    def output_size(self) -> Sizes:
+        """Cells of the output along each axis."""
+        names = ("input_size", "kernel_size", "stride", "padding", "dilation", "output_padding")
+        return tuple(
+            s * (i - 1) + d * (k - 1) + 1 - begin - end + extra
+            for i, k, s, (begin, end), d, extra in _axes(self, *names)
+        )
+
+    @property
+    def gather(self) -> Layout:
+        """The input with zeros inserted and padded; the turned window walks cell by cell."""
+        padding = _transposed_padding(self, self.output_padding)
+        return Layout(padding, self.stride, (1,) * len(self.input_size), turned=True)
+
+    @property
+    def scatter(self) -> Layout:
+        """The output with the cells that the padding crops; the stamp walks by the stride."""
+        return Layout(self.padding, (1,) * len(self.input_size), self.stride, turned=False)
+
+    def transposed(self) -> Conv | None:
+        """The direct convolution that this one runs backwards, or None where there is none.
+
+        There is none where ``output_padding`` is not less than the stride: every convolution with these parameters
+        has more outputs than this operation has inputs.
+        """
+        if any(extra >= s for extra, s in _axes(self, "output_padding", "stride")):
+            return None
+        return Conv(
+            self.output_size,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.dilation,
+            in_channels=self.out_channels,
+            out_channels=self.in_channels,
+            groups=self.groups,
+        )
+
+
+Operation = Conv | ConvTranspose
+
+# Name on the command line and in files -> class.
+OPERATIONS: dict[str, type[Operation]] = {"conv": Conv, "conv-transpose": ConvTranspose}
+
+
+def _axes(op: Operation, *names: str) -> Iterable[tuple[Any, ...]]:
+    """One tuple an axis, of the named parameters' values there."""
+    return zip(*(getattr(op, name) for name in names), strict=True)
+
+
+def _transposed_padding(op: Operation, extra: Sizes) -> Pairs:
+    """Padding of the gather picture of a transposed convolution: d*(k - 1) - p, and ``extra`` more at the end."""
+    return tuple(
+        (d * (k - 1) - begin, d * (k - 1) - end + more)
+        for (begin, end), k, d, more in zip(op.padding, op.kernel_size, op.dilation, extra, strict=True)
+    )
+
+
+def _same_padding(op: Conv, axis: int) -> tuple[int, int]:
+    """Total padding that makes the output ceil(i / s): ONNX's SAME, TensorFlow's too."""
+    i, k, s, d = op.input_size[axis], op.kernel_size[axis], op.stride[axis], op.dilation[axis]
+    total = max((-(-i // s) - 1) * s + d * (k - 1) + 1 - i, 0)
+    return total // 2, total - total // 2
+
+
+def _same_cropping(op: ConvTranspose, axis: int) -> tuple[int, int]:
+    """Total cropping that makes the output i * s; where the full output is shorter, output_padding fills it up."""
+    k, s, d, extra = op.kernel_size[axis], op.stride[axis], op.dilation[axis], list(op.output_padding)
+    total = d * (k - 1) + 1 - s + extra[axis]
+    if total < 0:
+        extra[axis] -= total
+        object.__setattr__(op, "output_padding", tuple(extra))
+        total = 0
+    return total // 2, total - total // 2
+
+
+def _set(op: Operation, given: dict[str, Any], least: dict[str, int]) -> None:
+    """Normalise and set every parameter but the padding."""
+    ndim = _number_of_axes({name: given[name] for name in (*least, "padding")})
+    for name, smallest in least.items():
+        object.__setattr__(op, name, _sizes(name, given[name], ndim, smallest))
+    for name in ("in_channels", "out_channels", "groups"):
+        object.__setattr__(op, name, _integer(name, given[name], 1))
+    for name in ("in_channels", "out_channels"):
+        if getattr(op, name) % op.groups:
+            raise ConvvizError(
+                f"groups is {op.groups}: it must divide in_channels ({op.in_channels}) and out_channels "
+                f"({op.out_channels})"
+            )
+
+
+def _number_of_axes(given: dict[str, Any]) -> int:
+    """As many as the tuples have entries; two where all are plain numbers."""
+    lengths = {}
+    for name, value in given.items():
+        if not isinstance(value, str) and isinstance(value, Iterable):
+            try:
+                lengths[name] = len(value)  # type: ignore[arg-type]
+            except TypeError:
+                raise ConvvizError(f"{name} is {value!r}: give an int or a tuple of ints") from None
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name} has {n}" for name, n in lengths.items())
+        raise ConvvizError(f"the parameters differ in their number of axes ({told}): give each one 1 or 2, or an int")
+    for name, n in lengths.items():
+        if n not in (1, 2):
+            raise ConvvizError(f"{name} is {show(given[name])}: {n} axes cannot be drawn, give 1 or 2")
+    return next(iter(lengths.values()), 2)
+
+
+def _sizes(name: str, value: Any, ndim: int, smallest: int) -> Sizes:
+    items = value if isinstance(value, Iterable) and not isinstance(value, str) else (value,) * ndim
+    return tuple(_integer(name, item, smallest, value) for item in items)
+
+
+def _integer(name: str, item: Any, smallest: int, whole: Any = None) -> int:
+    whole = item if whole is None else whole
+    try:
+        number = index(item)
+    except TypeError:
+        raise ConvvizError(f"{name} is {show(whole)}: give whole numbers of at least {smallest}") from None
+    if isinstance(item, bool) or number < smallest:
+        raise ConvvizError(f"{name} is {show(whole)}: it must be at least {smallest}")
+    if number > LARGEST:
+        raise ConvvizError(f"{name} is {show(whole)}: it must be at most {LARGEST}")
+    return number
+
+
+def _set_padding(op: Any, value: Any, same: Any) -> None:
+    ndim = len(op.input_size)
+    if isinstance(value, str):
+        full = tuple((d * (k - 1),) * 2 for k, d in zip(op.kernel_size, op.dilation, strict=True))
+        if value == "valid":
+            pairs: Pairs = ((0, 0),) * ndim
+        elif value == "full":
+            pairs = full
+        elif value == "same":
+            pairs = tuple(same(op, axis) for axis in range(ndim))
+        elif value == "same_lower":
+            pairs = tuple(same(op, axis)[::-1] for axis in range(ndim))
+        else:
+            words = ", ".join(f'"{word}"' for word in PADDING_WORDS)
+            raise ConvvizError(f'padding is "{value}": give a number, a (begin, end) pair for each axis, or {words}')
+    else:
+        items = list(value) if isinstance(value, Iterable) else [value] * ndim
+        pairs = tuple(_pair(item, value) for item in items)
+    object.__setattr__(op, "padding", pairs)
+
+
+def _pair(item: Any, whole: Any) -> tuple[int, int]:
+    if isinstance(item, Iterable) and not isinstance(item, str):
+        ends = [_integer("padding", end, 0, whole) for end in item]
+        if len(ends) != 2:
+            raise ConvvizError(f"padding is {show(whole)}: a pair has two numbers, (begin, end)")
+        return ends[0], ends[1]
+    both = _integer("padding", item, 0, whole)
+    return both, both
+
+
+def _check_output(op: Operation) -> None:
+    for axis, size in enumerate(op.output_size):
+        if size >= 1:
+            continue
+        i, k, d, (begin, end) = op.input_size[axis], op.kernel_size[axis], op.dilation[axis], op.padding[axis]
+        span = d * (k - 1) + 1
+        if isinstance(op, Conv):
+            spans = f"kernel_size is {show(op.kernel_size)}"
+            if d > 1:
+                spans += f" with dilation {show(op.dilation)}, spanning {span} cells"
+            raise ConvvizError(
+                f"{spans}: larger than the padded input ({i} + {begin} + {end} = {i + begin + end} cells); a kernel "
+                f"spanning at most {i + begin + end}, or {span - i - begin - end} more padding would fit"
+            )
+        full = size + begin + end
+        raise ConvvizError(
+            f"padding is {show(op.padding)}: it crops all {full} cells of the full output and leaves none; use a "
+            f"total of at most {full - 1} along an axis"
+        )
+
+
+def show(value: Any) -> str:
+    """A parameter's value as a user would type it: ``5``, ``5,7``, ``0:1``."""
+    if isinstance(value, str):
+        return repr(value)
+    if isinstance(value, Iterable):
+        items = [show_item(item) for item in value]
+        return items[0] if len(items) == 2 and items[0] == items[1] else ",".join(items)
+    return str(value)
+
+
+def show_item(item: Any) -> str:
+    if isinstance(item, Iterable) and not isinstance(item, str):
+        ends = [str(end) for end in item]
+        return ends[0] if len(set(ends)) == 1 else ":".join(ends)
+    return str(item)

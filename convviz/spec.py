@@ -1,0 +1,133 @@
+"""Operations and cases as text: what the command line, documents and JSON hold.
+
+A size is ``5`` or ``5,7`` (``7,`` is one axis), a padding also a pair ``0:1`` or a word. `parse_operation` and
+`show_parameters` are each other's inverse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any
+
+from convviz.cases import CASES, Case
+from convviz.errors import ConvvizError
+from convviz.ops import OPERATIONS, PADDING_WORDS, Operation, show
+
+_COUNTS = ("in_channels", "out_channels", "groups")
+
+
+def parameter_names() -> list[str]:
+    """The parameters of all operations, in their order."""
+    return list(dict.fromkeys(field.name for op in OPERATIONS.values() for field in fields(op)))
+
+
+def parse_case(name: str, parameters: Mapping[str, str]) -> Case:
+    """The case of that name, or the operation of that name as a case, with ``parameters`` as text put in.
+
+    Raises `ConvvizError` for an unknown name or parameter, a value that cannot be read, or an operation that cannot
+    be.
+
+    >>> parse_case("padding_strides", {"input_size": "7,9"}).op.output_size
+    (4, 5)
+    """
+    if name in CASES:
+        case = CASES[name]
+        return Case(parse_operation(case.op.name, {**show_parameters(case.op), **parameters}), case.view, case.order)
+    if name not in OPERATIONS:
+        raise ConvvizError(f'name is "{name}": {nearest(name, [*OPERATIONS, *CASES])}')
+    return Case(parse_operation(name, parameters))
+
+
+def parse_operation(name: str, parameters: Mapping[str, str]) -> Operation:
+    """The operation ``name`` with its parameters given as text.
+
+    >>> parse_operation("conv", {"input_size": "5", "kernel_size": "3,2", "padding": "0:1"})
+    Conv(input_size=(5, 5), kernel_size=(3, 2), stride=(1, 1), padding=((0, 1), (0, 1)), dilation=(1, 1), \
+in_channels=1, out_channels=1, groups=1)
+    """
+    if name not in OPERATIONS:
+        raise ConvvizError(f'operation is "{name}": {nearest(name, OPERATIONS)}')
+    known = [field.name for field in fields(OPERATIONS[name])]
+    for given in parameters:
+        if given not in known:
+            raise ConvvizError(f"{given} is {parameters[given]}: {name} has no {given}, only {', '.join(known)}")
+    for needed in ("input_size", "kernel_size"):
+        if needed not in parameters:
+            raise ConvvizError(f"{needed} is not given: {name} needs it, such as 5 or 5,7")
+    values = {key: _value(key, text) for key, text in parameters.items()}
+    axes = next((len(v) for v in values.values() if isinstance(v, tuple)), 2)
+    for key, value in values.items():
+        if isinstance(value, list):  # one pair for every axis
+            values[key] = tuple(value * axes)
+    return OPERATIONS[name](**values)
+
+
+def show_parameters(op: Operation) -> dict[str, str]:
+    """The parameters that differ from their defaults, as text.
+
+    >>> from convviz.ops import Conv
+    >>> show_parameters(Conv(5, 3, stride=(2, 1)))
+    {'input_size': '5', 'kernel_size': '3', 'stride': '2,1'}
+    """
+    shown = {}
+    for field in fields(op):
+        value = getattr(op, field.name)
+        text = show(value)
+        if isinstance(value, tuple) and len(value) == 1 and field.name == "input_size":
+            text += ","  # says that there is one axis
+        if text != str(field.default):
+            shown[field.name] = text
+    return shown
+
+
+def command(op: Operation) -> str:
+    """The operation as the words that follow ``convviz render``.
+
+    >>> command(parse_operation("conv", {"input_size": "5", "kernel_size": "3", "stride": "2"}))
+    'conv -i 5 -k 3 -s 2'
+    """
+    short = {"input_size": "-i", "kernel_size": "-k", "stride": "-s", "padding": "-p", "dilation": "-d"}
+    words = [op.name]
+    for name, text in show_parameters(op).items():
+        words += [short.get(name, "--" + name.replace("_", "-")), text]
+    return " ".join(words)
+
+
+def nearest(given: str, known: Iterable[str]) -> str:
+    """Advice for a misspelt name."""
+    import difflib  # seldom needed, and slow to load
+
+    names = list(known)
+    close = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+    return f'did you mean "{close[0]}"?' if close else f"known are {', '.join(names)}"
+
+
+def _value(name: str, text: str) -> Any:
+    """int; tuple of ints or pairs; [pair] for one pair that holds for every axis; or a word."""
+    text = text.strip()
+    if name == "padding" and text in PADDING_WORDS:
+        return text
+    items = text.removesuffix(",").split(",")
+    try:
+        values = [_item(name, item) for item in items]
+    except ValueError:
+        like = "5" if name in _COUNTS else "1, 1,2, 0:1 or same" if name == "padding" else "5 or 5,7"
+        raise ConvvizError(f'{name} is "{text}": give {like}') from None
+    if len(values) > 1 or text.endswith(","):
+        return tuple(values)
+    return values if isinstance(values[0], tuple) else values[0]
+
+
+def _item(name: str, text: str) -> int | tuple[int, ...]:
+    if name == "padding" and ":" in text:
+        begin, end = text.split(":")
+        return _digits(begin), _digits(end)
+    return _digits(text)
+
+
+def _digits(text: str) -> int:
+    stripped = text.strip()
+    if not (stripped.removeprefix("-").isascii() and stripped.removeprefix("-").isdigit()) or len(stripped) > 18:
+        raise ValueError(text)
+    return int(stripped)

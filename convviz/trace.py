@@ -1,0 +1,287 @@
+"""The recorded steps of an operation: its link table, its numbers, its matrix.
+
+A link says that a source cell reaches a target cell through a tap of the kernel. The table holds one row a step: in
+gather order a step is one output cell and the cells that its window reads; in scatter order a step is one input cell
+and the cells that its stamp writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from convviz.errors import ConvvizError
+from convviz.ops import Conv, Layout, Operation
+from convviz.windows import MOST_CELLS, canvas, windows
+
+ORDERS = ("gather", "scatter")
+
+Array = NDArray[Any]
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step. K is the number of kernel taps; with channels, the arrays have the axes named in brackets first."""
+
+    index: int
+    """Which step, from 0."""
+    position: tuple[int, ...]
+    """The cell that the step is about: an output cell in gather order, an input cell in scatter order."""
+    corner: tuple[int, ...]
+    """First cell of the window, in cells of the canvas."""
+    reads: Indices
+    """(K,) flat index of the source cell behind each tap; -1 padding or cropped, -2 an inserted zero."""
+    writes: Indices
+    """(K,) flat index of the target cell behind each tap; -1 outside or cropped, -2 between two strides."""
+    taps: Indices
+    """(K,) flat index of the kernel's weight at each place of the window."""
+    values: Array
+    """([in_channels,] K) what is read; 0 where there is no cell."""
+    weights: Array
+    """([out_channels, in_channels / groups,] K) the weights in window order."""
+    products: Array
+    """([out_channels,] K) value times weight, summed over the input channels."""
+    value: Any
+    """([out_channels]) gather: the output cell's value, bias included. ([in_channels]) scatter: the input's."""
+
+
+class Trace:
+    """The steps of ``op`` on ``x``. Made by `trace`, which documents the parameters.
+
+    Indexing gives a `Step`; ``len()`` is the number of steps, T. K is the number of kernel taps.
+    """
+
+    def __init__(self, op: Operation, x: Array, weight: Array, bias: Array | None, order: str) -> None:
+        self.op = op
+        self.order = order
+        self.x = x
+        self.weight = weight
+        self.bias = bias
+        self.layout: Layout = getattr(op, order)
+        """How the plane under the window (gather: the input, scatter: the output) is laid out."""
+        plane = op.input_size if order == "gather" else op.output_size
+        self.steps: tuple[int, ...] = op.output_size if order == "gather" else op.input_size
+        """Steps along each axis; their product is ``len(self)``."""
+        self.canvas: Indices = canvas(plane, self.layout.padding, self.layout.spacing)
+        """Flat index of each cell of the plane under the window, -1 and -2 as in `Step`."""
+        # A convolution over the output can have more places than the input has cells (output_padding >= stride).
+        places = windows(self.canvas, op.kernel_size, self.layout.stride, op.dilation)
+        self.windows: Indices = places[tuple(slice(n) for n in self.steps)]
+        """(*steps, *kernel_size) view of the canvas: what the window covers at each step."""
+
+    def __len__(self) -> int:
+        return prod(self.steps)
+
+    def __iter__(self) -> Iterator[Step]:
+        return (self[t] for t in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"<Trace of {self.op!r}, order {self.order!r}, {len(self)} steps>"
+
+    @property
+    def taps(self) -> Indices:
+        """(K,) flat index of the kernel's weight at each place of the window."""
+        taps = np.arange(prod(self.op.kernel_size))
+        return taps[::-1] if self.layout.turned else taps
+
+    @property
+    def reads(self) -> Indices:
+        """(T, K) flat index of the source cell of each link; -1 padding or cropped, -2 an inserted zero."""
+        return self._table() if self.order == "gather" else self._step_numbers()
+
+    @property
+    def writes(self) -> Indices:
+        """(T, K) flat index of the target cell of each link; -1 outside or cropped, -2 between two strides."""
+        return self._table() if self.order == "scatter" else self._step_numbers()
+
+    def _table(self) -> Indices:
+        return self.windows.reshape(len(self), -1)
+
+    def _step_numbers(self) -> Indices:
+        numbers = np.arange(len(self))[:, np.newaxis]
+        return np.broadcast_to(numbers, (len(self), prod(self.op.kernel_size)))
+
+    @cached_property
+    def output(self) -> Array:
+        """The result. Shape ``output_size``, with (out_channels,) before it where the operation has channels."""
+        total = self._gathered() if self.order == "gather" else self._scattered()
+        if self.bias is not None:
+            total = total + self.bias.reshape(-1, 1)
+        return self._shaped(total, self.op.output_size)
+
+    def __getitem__(self, t: int) -> Step:
+        if not -len(self) <= t < len(self):
+            raise IndexError(f"step {t} of {len(self)}")
+        t %= len(self)
+        position = tuple(int(p) for p in np.unravel_index(t, self.steps))
+        covered = self.windows[position].reshape(-1)
+        own = np.full_like(covered, t)
+        reads, writes = (covered, own) if self.order == "gather" else (own, covered)
+        weights = self._weights[..., self.taps]
+        flat = self._x
+        values = np.where(reads >= 0, flat[:, np.maximum(reads, 0)], 0)
+        grouped = values.reshape(self.op.groups, -1, values.shape[-1])
+        products = np.einsum("gmck,gck->gmk", weights, grouped).reshape(-1, values.shape[-1])
+        if self.order == "gather":
+            value = self.output.reshape(self.op.out_channels, -1)[:, t]
+        else:
+            value = flat[:, t]
+        if not self.channels:
+            values, products, value = values[0], products[0], value[0]
+        shown = weights.reshape(-1, weights.shape[2], weights.shape[3]) if self.channels else weights[0, 0, 0]
+        corner = tuple(p * s for p, s in zip(position, self.layout.stride, strict=True))
+        return Step(t, position, corner, reads, writes, self.taps, values, shown, products, value)
+
+    def matrix(self) -> Array:
+        """The dense C of ``y = C x``: one row an output cell, one column an input cell (bias aside).
+
+        With channels, rows and columns run over (channel, cell). Raises `ConvvizError` where it would have more
+        than 64 million entries.
+        """
+        op = self.op
+        cells_out, cells_in = prod(op.output_size), prod(op.input_size)
+        rows, columns = cells_out * op.out_channels, cells_in * op.in_channels
+        if rows * columns > MOST_CELLS:
+            raise ConvvizError(f"input_size is {op.input_size}: its matrix has {rows} x {columns} entries, too many")
+        c = np.zeros((op.groups, op.out_channels // op.groups, cells_out, op.groups, op.in_channels // op.groups,
+                      cells_in), dtype=self._weights.dtype)  # fmt: skip
+        reads, writes, taps = self.reads, self.writes, self.taps
+        t, k = np.nonzero((reads >= 0) & (writes >= 0))
+        for g in range(op.groups):
+            # Two links never share their source and target cell, so plain assignment loses nothing.
+            block = c[g, :, :, g]
+            block[:, writes[t, k], :, reads[t, k]] = np.moveaxis(self._weights[g][..., taps[k]], -1, 0)
+        return c.reshape(rows, columns)
+
+    @property
+    def channels(self) -> bool:
+        """Whether the arrays have channel axes: there is more than one channel on either side."""
+        return self.op.in_channels > 1 or self.op.out_channels > 1
+
+    @property
+    def _x(self) -> Array:
+        return self.x.reshape(self.op.in_channels, -1)
+
+    @property
+    def _weights(self) -> Array:
+        """(groups, out_channels / groups, in_channels / groups, K): one form for both operations' layouts."""
+        op = self.op
+        if isinstance(op, Conv):
+            return self.weight.reshape(op.groups, op.out_channels // op.groups, op.in_channels // op.groups, -1)
+        stored = self.weight.reshape(op.groups, op.in_channels // op.groups, op.out_channels // op.groups, -1)
+        return stored.swapaxes(1, 2)
+
+    def _shaped(self, flat: Array, size: tuple[int, ...]) -> Array:
+        return flat.reshape(-1, *size) if self.channels else flat.reshape(size)
+
+    def _gathered(self) -> Array:
+        """Slide the window over the value canvas: sum tap by tap over the view."""
+        op = self.op
+        values = np.where(self.canvas >= 0, self._x[:, np.maximum(self.canvas, 0)], 0)
+        seen = windows(values, op.kernel_size, self.layout.stride, op.dilation)
+        seen = seen[(slice(None), *(slice(n) for n in self.steps))]
+        seen = seen.reshape(op.groups, -1, *seen.shape[1:])
+        total: Any = 0
+        for place, tap in zip(np.ndindex(*op.kernel_size), self.taps, strict=True):
+            total = total + np.einsum("gmc,gc...->gm...", self._weights[..., tap], seen[(..., *place)])
+        return np.asarray(total).reshape(op.out_channels, -1)
+
+    def _scattered(self) -> Array:
+        """Stamp tap by tap: through one tap no two input cells reach the same output cell."""
+        op = self.op
+        x = self._x.reshape(op.groups, -1, len(self))
+        dtype = np.result_type(self.x, self.weight)
+        total = np.zeros((op.out_channels, prod(op.output_size)), dtype)
+        for place, tap in zip(np.ndindex(*op.kernel_size), self.taps, strict=True):
+            target = self.windows[(..., *place)].reshape(-1)
+            hit = target >= 0
+            stamped = np.einsum("gmc,gct->gmt", self._weights[..., tap], x).reshape(op.out_channels, -1)
+            total[:, target[hit]] += stamped[:, hit]
+        return total
+
+
+def trace(
+    op: Operation,
+    x: ArrayLike | None = None,
+    weight: ArrayLike | None = None,
+    bias: ArrayLike | None = None,
+    order: str = "gather",
+) -> Trace:
+    """Record the steps of ``op``.
+
+    Parameters
+    ----------
+    op
+        The operation.
+    x
+        Its input, shape ``op.input_size``; with channels (in_channels, *input_size).
+    weight
+        Its kernel, shape ``op.kernel_size``; with channels PyTorch's layout: (out_channels, in_channels / groups,
+        *kernel_size) for a convolution, (in_channels, out_channels / groups, *kernel_size) for a transposed one.
+        Without x and weight the values are those of the guide's numerical figures: ``RandomState(1234)``, first
+        ``randint(0, 4)`` for the input, then ``randint(0, 3)`` for the kernel.
+    bias
+        A number, or one for each output channel.
+    order
+        "gather": one step per output cell, whose window reads. "scatter": one step per input cell, which stamps.
+
+    Raises
+    ------
+    ConvvizError
+        Where an array has the wrong shape or holds anything but finite real numbers.
+
+    Examples
+    --------
+    >>> from convviz import Conv
+    >>> steps = trace(Conv(3, 2), x=[[1, 2, 3], [4, 5, 6], [7, 8, 9]], weight=[[1, 0], [0, 1]])
+    >>> steps.output
+    array([[ 6,  8],
+           [12, 14]])
+    >>> steps[0].reads, steps[0].products, int(steps[0].value)
+    (array([0, 1, 3, 4]), array([1, 0, 0, 5]), 6)
+    """
+    if order not in ORDERS:
+        raise ConvvizError(f'order is "{order}": give "gather" or "scatter"')
+    channels = op.in_channels > 1 or op.out_channels > 1
+    outer = (op.out_channels, op.in_channels) if isinstance(op, Conv) else (op.in_channels, op.out_channels)
+    x_shape = ((op.in_channels,) if channels else ()) + op.input_size
+    weight_shape = ((outer[0], outer[1] // op.groups) if channels else ()) + op.kernel_size
+    for name, given, shape in (("input_size", x, x_shape), ("kernel_size", weight, weight_shape)):
+        if given is None and prod(shape) > MOST_CELLS:
+            raise ConvvizError(f"{name} is {getattr(op, name)}: at most {MOST_CELLS} cells can be traced")
+    # The input is drawn even where the kernel alone is to be random, so that the kernel is always the same one.
+    random = np.random.RandomState(1234)
+    drawn_x = random.randint(0, 4, x_shape, dtype=np.int64) if x is None or weight is None else x
+    drawn_weight = random.randint(0, 3, weight_shape, dtype=np.int64) if weight is None else weight
+    numbers = (
+        _numbers("x", drawn_x if x is None else x, x_shape),
+        _numbers("weight", drawn_weight, weight_shape),
+    )
+    bias_array = None
+    if bias is not None:
+        scalar = np.ndim(bias) == 0
+        bias_array = _numbers("bias", np.full(op.out_channels, bias) if scalar else bias, (op.out_channels,))
+    return Trace(op, *numbers, bias_array, order)
+
+
+def _numbers(name: str, given: ArrayLike, shape: tuple[int, ...]) -> Array:
+    """``given`` as int64 or float64 of ``shape``; an array that is one already is shared, not copied."""
+    try:
+        array = np.asarray(given)
+    except ValueError:
+        raise ConvvizError(f"{name} is ragged: give an array of shape {shape}") from None
+    if array.dtype.kind not in "biuf":
+        raise ConvvizError(f"{name} holds {array.dtype}: give integers or floats")
+    array = array.astype(np.float64 if array.dtype.kind == "f" else np.int64, copy=False)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ConvvizError(f"{name} holds nan or infinity: give finite numbers")
+    if array.shape != shape:
+        raise ConvvizError(f"{name} has shape {array.shape}: this operation needs {shape}")
+    return array

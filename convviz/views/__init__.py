@@ -1,0 +1,5 @@
+"""The views: name -> module whose ``frames(trace, theme, **options)`` draws it. One file a view."""
+
+VIEWS = {
+    "stack": "convviz.views.stack",
+}

@@ -1,0 +1,120 @@
+"""The words of a picture: its alt text, the text of each step, and the caption strip under it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from convviz import describe
+from convviz.scene import Frames, Layer, Line, Polygon, Shape, Text, fixed, text_width
+from convviz.theme import Theme
+from convviz.trace import Trace
+from convviz.views._planes import DATA, DROPPED, INSERTED, PADDING, UNVISITED, Sheet
+
+SIZE = 6.5
+LEADING = 10.5
+MARGIN = 10.0
+LEAST_WIDTH = 170.0
+SWATCH = 7.0
+
+
+def worded(frames: Frames, trace: Trace, theme: Theme, legend: Sequence[tuple[str, Sheet]] | None = None) -> Frames:
+    """``frames`` with the texts that every picture has and, where a legend is given, a caption strip."""
+    frames = replace(
+        frames,
+        title=describe.alt_text(trace.op, trace.order),
+        step_text=lambda t: describe.step_text(trace, t),
+    )
+    return frames if legend is None else _captioned(frames, trace, theme, legend)
+
+
+def _captioned(frames: Frames, trace: Trace, theme: Theme, legend: Sequence[tuple[str, Sheet]]) -> Frames:
+    width = max(frames.width, LEAST_WIDTH)
+    inner = width - 2 * MARGIN
+    lines = _wrap(describe.title(trace.op), inner) + _wrap(describe.parameters(trace.op), inner)
+    shapes: list[Shape] = []
+    y = frames.height + LEADING / 2
+    for line in lines:
+        shapes.append(Text(MARGIN, y, line, SIZE, theme.text, role="caption"))
+        y += LEADING
+    step_y = y
+    y += LEADING * len(_wrap(_longest_step(trace), inner))
+    legend_shapes, y = _legend(_entries(legend, theme), y + 0.2 * LEADING, inner, theme)
+
+    def step(t: int) -> Sequence[Shape]:
+        return [
+            Text(MARGIN, step_y + LEADING * n, line, SIZE, theme.text, role="step")
+            for n, line in enumerate(_wrap(frames.step_text(t), inner))
+        ]
+
+    moved = tuple(_shifted(layer, (width - frames.width) / 2) for layer in frames.layers)
+    layers = (fixed([*shapes, *legend_shapes]), *moved, Layer("moving", step))
+    return replace(frames, width=width, height=y + MARGIN - LEADING / 2, layers=layers)
+
+
+def _entries(legend: Sequence[tuple[str, Sheet]], theme: Theme) -> list[tuple[str, str, str]]:
+    """Label, colour and kind of each cell that occurs, in a fixed order."""
+    occurring = {(kind, sheet.written) for kind, sheet in legend}
+    rows = [
+        (DATA, False, "input", theme.data),
+        (PADDING, False, "padding", theme.padding),
+        (INSERTED, False, "inserted zero", theme.inserted),
+        (UNVISITED, False, "not read", theme.unvisited),
+        (DROPPED, False, "cropped or not read", theme.dropped),
+        (DATA, True, "output", theme.target),
+        (UNVISITED, True, "not written", theme.unvisited),
+        (DROPPED, True, "not kept", theme.dropped),
+    ]
+    return [(label, color, kind) for kind, written, label, color in rows if color and (kind, written) in occurring]
+
+
+def _legend(entries: list[tuple[str, str, str]], y: float, inner: float, theme: Theme) -> tuple[list[Shape], float]:
+    shapes: list[Shape] = []
+    x = MARGIN
+    for label, color, kind in entries:
+        wide = SWATCH + 3 + text_width(label, SIZE)
+        if x > MARGIN and x + wide > MARGIN + inner:
+            x, y = MARGIN, y + LEADING
+        box = np.array([(0, 0), (1, 0), (1, 1), (0, 1)]) * SWATCH + (x, y - SWATCH / 2)
+        dash = None if kind in (DATA, UNVISITED) else (1.6, 1.2)
+        shapes.append(Polygon(box, color, stroke=theme.line, width=0.6, dash=dash, role="legend"))
+        middle = np.array([x, y - SWATCH / 2])
+        if kind == INSERTED:
+            shapes.append(Polygon((box - box.mean(axis=0)) * 0.36 + box.mean(axis=0), stroke=theme.line, width=0.4))
+        elif kind == DROPPED:
+            strokes = np.array([[(0, 0.62), (0.38, 1)], [(0.62, 0), (1, 0.38)]]) * SWATCH + middle
+            shapes.append(Line(strokes, theme.line, 0.4))
+        elif kind == UNVISITED:
+            shapes.append(Line(np.array([(0, 0.5), (0.5, 0)]) * SWATCH + middle, theme.line, 0.4))
+        shapes.append(Text(x + SWATCH + 3, y, label, SIZE, theme.text, role="legend"))
+        x += wide + 8
+    return shapes, y + LEADING
+
+
+def _longest_step(trace: Trace) -> str:
+    return max((describe.step_text(trace, t) for t in (0, len(trace) - 1)), key=len)
+
+
+def _wrap(text: str, width: float) -> list[str]:
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and text_width(longer, SIZE) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
+
+
+def _shifted(layer: Layer, right: float) -> Layer:
+    if not right:
+        return layer
+    return Layer(layer.kind, lambda t: [_moved(shape, right) for shape in layer.shapes(t)])
+
+
+def _moved(shape: Shape, right: float) -> Shape:
+    if isinstance(shape, Text):
+        return replace(shape, x=shape.x + right)
+    return replace(shape, points=shape.points + np.array([right, 0.0]))

@@ -1,0 +1,106 @@
+"""What every view of a trace needs to know: the two planes of cells, and of which kind each cell is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convviz import windows
+from convviz.ops import Layout
+from convviz.trace import Trace
+
+DATA = "data"
+PADDING = "padding"
+INSERTED = "inserted"
+DROPPED = "dropped"
+"""Takes no part: cropped, stepped over by the stride, or padding that no window covers."""
+UNVISITED = "unvisited"
+"""A cell of the plane itself that no window covers."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One plane, as the picture shows it; a 1-D plane is a strip of one row."""
+
+    kinds: NDArray[np.str_]
+    """(rows, columns) the kind of each cell."""
+    indices: NDArray[np.int64]
+    """(rows, columns) the flat index of each cell of the plane itself, negative elsewhere."""
+    origin: tuple[int, int]
+    """Row and column of the canvas's first cell: cells before it are cropped."""
+    size: tuple[int, int]
+    """Rows and columns of the canvas."""
+    written: bool
+    """Whether this is the plane that the operation writes."""
+
+    @property
+    def plain(self) -> bool:
+        """Whether there is nothing but the plane itself, and all of it is visited."""
+        return bool((self.kinds == DATA).all())
+
+    @property
+    def on_canvas(self) -> NDArray[np.bool_]:
+        """(rows, columns) whether a cell is on the canvas rather than cropped off it."""
+        on = np.zeros(self.kinds.shape, bool)
+        (top, left), (rows, columns) = self.origin, self.size
+        on[top : top + rows, left : left + columns] = True
+        return on
+
+
+def lift(sizes: tuple[int, ...]) -> tuple[int, int]:
+    """Sizes of a 1-D operation as those of a strip of one row."""
+    return (1, *sizes)[-2:]  # type: ignore[return-value]
+
+
+def sheets(trace: Trace) -> tuple[Sheet, Sheet]:
+    """The plane that is read and the plane that is written. The window walks over the one of the trace's order."""
+    op = trace.op
+    gather = trace.order == "gather"
+    windowed = _windowed(trace, op.input_size if gather else op.output_size, written=not gather)
+    other = _whole(op.output_size if gather else op.input_size, written=gather)
+    return (windowed, other) if gather else (other, windowed)
+
+
+def _whole(size: tuple[int, ...], written: bool) -> Sheet:
+    shape = lift(size)
+    indices = np.arange(shape[0] * shape[1]).reshape(shape)
+    return Sheet(np.full(shape, DATA), indices, (0, 0), shape, written)
+
+
+def _windowed(trace: Trace, size: tuple[int, ...], written: bool) -> Sheet:
+    op, layout = trace.op, trace.layout
+    shown = tuple((max(begin, 0), max(end, 0)) for begin, end in layout.padding)
+    indices = windows.canvas(size, shown, layout.spacing)
+    kinds = np.full(indices.shape, DATA, dtype="<U9")
+    kinds[indices == windows.PADDING] = DROPPED if written else PADDING
+    kinds[indices == windows.INSERTED] = DROPPED if written else INSERTED
+    covered = np.ones(indices.shape, bool)
+    for axis, touched in enumerate(_covered(op.kernel_size, op.dilation, layout, trace.steps, indices.shape)):
+        covered &= np.expand_dims(touched, tuple(a for a in range(indices.ndim) if a != axis))
+    kinds[~covered & (kinds != DATA)] = DROPPED
+    kinds[~covered & (kinds == DATA)] = UNVISITED
+    origin = tuple(max(-begin, 0) for begin, _ in layout.padding)
+    for axis, (first, length) in enumerate(zip(origin, trace.canvas.shape, strict=True)):
+        cropped = np.ones(indices.shape[axis], bool)
+        cropped[first : first + length] = False
+        kinds[(slice(None),) * axis + (cropped,)] = DROPPED
+    shape = lift(kinds.shape)
+    lifted = (0, *origin)[-2:], (1, *trace.canvas.shape)[-2:]
+    return Sheet(kinds.reshape(shape), indices.reshape(shape), *lifted, written)  # type: ignore[arg-type]
+
+
+def _covered(
+    kernel: tuple[int, ...], dilation: tuple[int, ...], layout: Layout, steps: tuple[int, ...], shape: tuple[int, ...]
+) -> list[NDArray[np.bool_]]:
+    """Along each axis, which cells some window covers: windows cover a cell where they do so along both axes."""
+    masks = []
+    for k, d, s, n, (begin, _), length in zip(
+        kernel, dilation, layout.stride, steps, layout.padding, shape, strict=True
+    ):
+        touched = np.arange(n)[:, np.newaxis] * s + np.arange(k) * d + max(-begin, 0)
+        mask = np.zeros(length, bool)
+        mask[touched[touched < length]] = True
+        masks.append(mask)
+    return masks
