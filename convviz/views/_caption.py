@@ -11,7 +11,7 @@ from convviz import describe
 from convviz.scene import Frames, Layer, Line, Polygon, Shape, Text, fixed, text_width
 from convviz.theme import Theme
 from convviz.trace import Trace
-from convviz.views._planes import DATA, DROPPED, INSERTED, PADDING, UNVISITED, Sheet
+from convviz.views._planes import CROSS, DATA, DROPPED, INSERTED, PADDING, UNVISITED, Sheet
 
 SIZE = 6.5
 LEADING = 10.5
@@ -80,14 +80,10 @@ def _legend(entries: list[tuple[str, str, str]], y: float, inner: float, theme: 
         box = np.array([(0, 0), (1, 0), (1, 1), (0, 1)]) * SWATCH + (x, y - SWATCH / 2)
         dash = None if kind in (DATA, UNVISITED) else (1.6, 1.2)
         shapes.append(Polygon(box, color, stroke=theme.line, width=0.6, dash=dash, role="legend"))
-        middle = np.array([x, y - SWATCH / 2])
         if kind == INSERTED:
             shapes.append(Polygon((box - box.mean(axis=0)) * 0.36 + box.mean(axis=0), stroke=theme.line, width=0.4))
-        elif kind == DROPPED:
-            strokes = np.array([[(0, 0.62), (0.38, 1)], [(0.62, 0), (1, 0.38)]]) * SWATCH + middle
-            shapes.append(Line(strokes, theme.line, 0.4))
-        elif kind == UNVISITED:
-            shapes.append(Line(np.array([(0, 0.5), (0.5, 0)]) * SWATCH + middle, theme.line, 0.4))
+        elif kind in (DROPPED, UNVISITED):
+            shapes.append(Line(CROSS * SWATCH + (x, y - SWATCH / 2), theme.line, 0.4))
         shapes.append(Text(x + SWATCH + 3, y, label, SIZE, theme.text, role="legend"))
         x += wide + 8
     return shapes, y + LEADING

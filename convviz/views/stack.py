@@ -16,7 +16,7 @@ from convviz.scene import Frames, Layer, Line, Points, Polygon, Shape, fixed
 from convviz.theme import Theme
 from convviz.trace import Trace
 from convviz.views import _caption
-from convviz.views._planes import DATA, DROPPED, INSERTED, PADDING, UNVISITED, Sheet, lift, sheets
+from convviz.views._planes import CROSS, DATA, DROPPED, INSERTED, PADDING, UNVISITED, Sheet, lift, sheets
 
 CELL = 72.27 / 2.54 / 2
 """Side of a cell: half a centimetre."""
@@ -155,18 +155,15 @@ class _Pen:
         return shapes
 
     def _mark(self, plane: Plane, kind: str, at: NDArray[np.int64]) -> list[Shape]:
-        """What tells a kind of cell without its colour: a ring, a hatch, a corner cut off."""
+        """What tells a kind of cell without its colour: a ring for a zero, a cross for what takes no part."""
         theme = self.theme
         if kind == INSERTED and theme.inserted:
             return [Polygon(plane.cells(at, inset=0.32), stroke=theme.line, width=self.thin, role="mark")]
         if (kind == DROPPED and theme.dropped) or (kind == UNVISITED and theme.unvisited):
-            # Two strokes beside the diagonal: the middle of the cell keeps its colour.
-            ends = [[(0.0, 0.62), (0.38, 1.0)], [(0.62, 0.0), (1.0, 0.38)]]
-            if kind == UNVISITED:
-                ends = [[(0.0, 0.5), (0.5, 0.0)]]
-            places = at[:, np.newaxis, np.newaxis, :] + np.array(ends)
-            points = plane.points(places[..., 0], places[..., 1]).reshape(-1, 2, 2)
-            return [Line(points, theme.line, self.thin, role="mark")]
+            places = at[:, np.newaxis, np.newaxis, :] + CROSS
+            return [
+                Line(plane.points(places[..., 0], places[..., 1]).reshape(-1, 2, 2), theme.line, self.thin, role="mark")
+            ]
         return []
 
     def window(self, plane: Plane, corner: NDArray[np.int64], taps: NDArray[np.int64], spread: bool) -> list[Shape]:
