@@ -50,7 +50,7 @@ class Animation:
         """
         from convviz.render import Raster
 
-        return Raster(self.frames, [self._step(step)]).image()
+        return Raster(self.frames).image(self._step(step))
 
     def save(
         self,

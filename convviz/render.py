@@ -131,68 +131,62 @@ def _font() -> FontProperties:
 
 
 class Raster:
-    """The pixels of a moving picture, step by step. Iterating gives (box, pixels) of the part that changed.
+    """The pixels of a moving picture. Its memory does not grow with the number of steps."""
 
-    ``box`` is (left, top, right, bottom), ``pixels`` an array (height, width, 4) of straight-alpha RGBA bytes. The
-    first step's box is the whole picture. Memory does not grow with the number of steps.
-    """
-
-    def __init__(self, frames: Frames, steps: Sequence[int] | None = None) -> None:
+    def __init__(self, frames: Frames) -> None:
         self.frames = frames
-        self.steps: Sequence[int] = range(len(frames)) if steps is None else steps
         self.size = width, height = frames.pixel_size
-        if width < 1 or width * height > MOST_PIXELS:
-            raise ConvvizError(f"width is {width}: the picture would be {width} x {height} pixels; "
-                               f"give 1 or more, and at most {MOST_PIXELS} pixels in all")  # fmt: skip
+        if width * height > MOST_PIXELS:
+            raise ConvvizError(
+                f"width is {width}: the picture would be {width} x {height} pixels; at most {MOST_PIXELS} can be drawn"
+            )
         self._agg = RendererAgg(width * OVERSAMPLING, height * OVERSAMPLING, 72)
         self._buffer: Pixels = np.asarray(self._agg.buffer_rgba())
         self._painter = _painter(self._agg, frames, width, height)
-
-    def __len__(self) -> int:
-        return len(self.steps)
+        self._bottom, self._top = self._split()
+        self._clear()
+        for layer in self._bottom:
+            if layer.kind == "fixed":
+                self._painter.paint(layer.shapes(0))
+        self._at_rest = self._buffer.copy()
+        # The layers in between are asked for their shapes once.
+        self._still = {id(layer): layer.shapes(0) for layer in self._top if layer.kind == "fixed"}
 
     def __iter__(self) -> Iterator[tuple[Box, Pixels]]:
-        """The parts that change, one a step. The steps must be in ascending order."""
-        bottom, top = self._split()
-        paint = self._painter.paint
-        self._clear()
-        for layer in bottom:
-            if layer.kind == "fixed":
-                paint(layer.shapes(0))
-        still = {id(layer): layer.shapes(0) for layer in top if layer.kind == "fixed"}
-        saved = self._buffer.copy()
-        whole = (0, 0, *self.size)
-        box, before, grown = whole, None, 0
-        for step in self.steps:
-            added: list[Shape] = []
-            for layer in bottom:
-                if layer.kind == "growing":
-                    added += [shape for t in range(grown, step + 1) for shape in layer.shapes(t)]
+        """The changes of all steps."""
+        return self.changes(range(len(self.frames)))
+
+    def image(self, step: int) -> Image.Image:
+        """The picture at ``step``, in mode RGBA."""
+        _, pixels = next(self.changes([step]))
+        return Image.fromarray(pixels, "RGBA")
+
+    def changes(self, steps: Sequence[int]) -> Iterator[tuple[Box, Pixels]]:
+        """For each of ``steps``, in ascending order, (box, pixels) of the part that changed since the one before.
+
+        ``box`` is (left, top, right, bottom); the first one is the whole picture. ``pixels`` is an array (height,
+        width, 4) of straight-alpha RGBA bytes.
+        """
+        paint, growing = self._painter.paint, [layer for layer in self._bottom if layer.kind == "growing"]
+        bottom = self._at_rest.copy() if growing else self._at_rest
+        box: Box = (0, 0, *self.size)
+        before, grown = None, 0
+        for step in steps:
+            added = [shape for t in range(grown, step + 1) for layer in growing for shape in layer.shapes(t)]
             grown = step + 1
-            self._buffer[...] = saved
+            moving = {id(layer): self._shapes(layer, step) for layer in self._top if layer.kind != "fixed"}
+            now = [shape for shapes in moving.values() for shape in shapes]
+            if before is not None:
+                box = self._box([*before, *now, *added])
+            before = now
+            # All of it, and not the box alone: Agg's clipping shifts soft edges by one level.
+            self._buffer[...] = bottom
             if added:
                 paint(added)
-                saved[...] = self._buffer
-            moving: list[Shape] = []
-            for layer in top:
-                shapes = still.get(id(layer))
-                if shapes is None:
-                    shapes = self._shapes(layer, step)
-                    moving += shapes
-                paint(shapes)
-            now = bounds([*moving, *added])
-            if before is not None:
-                box = self._box(before, now)
-            before = bounds(moving)
+                bottom[...] = self._buffer
+            for layer in self._top:
+                paint(moving[id(layer)] if id(layer) in moving else self._still[id(layer)])
             yield box, self._halved(box)
-            if self.frames.watch:
-                self.frames.watch(step)
-
-    def image(self) -> Image.Image:
-        """The first step, as an RGBA image."""
-        for _, pixels in self:
-            return Image.fromarray(pixels, "RGBA")
-        raise AssertionError("a picture has at least one step")
 
     def _split(self) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
         """The layers at the bottom that need no repainting, and those over them that do."""
@@ -214,22 +208,18 @@ class Raster:
         color = np.array([*rgb(self.frames.background), 0 if self.frames.transparent else 255], np.uint8)
         self._buffer.view(np.uint32)[...] = color.view(np.uint32)  # a word a pixel: ten times faster than four bytes
 
-    def _box(self, *parts: tuple[float, float, float, float]) -> Box:
-        """The pixels that any of ``parts`` (in points) touches; at least one."""
-        touched = [part for part in parts if part != (0, 0, 0, 0)]
-        if not touched:
+    def _box(self, shapes: Sequence[Shape]) -> Box:
+        """The pixels that any of ``shapes`` touches; at least one."""
+        if not shapes:
             return 0, 0, 1, 1
-        lefts, tops, rights, bottoms = zip(*touched, strict=True)
-        scale, painter, (width, height) = self._painter.scale / OVERSAMPLING, self._painter, self.size
-        right, down = painter.right / OVERSAMPLING, painter.down / OVERSAMPLING
-        left = min(max(floor(min(lefts) * scale + right) - 1, 0), width - 1)
-        top = min(max(floor(min(tops) * scale + down) - 1, 0), height - 1)
-        return (
-            left,
-            top,
-            max(min(ceil(max(rights) * scale + right) + 1, width), left + 1),
-            max(min(ceil(max(bottoms) * scale + down) + 1, height), top + 1),
-        )
+        left, top, right, bottom = bounds(shapes)
+        scale, across, down = (v / OVERSAMPLING for v in (self._painter.scale, self._painter.right, self._painter.down))
+        width, height = self.size
+        first = min(max(floor(left * scale + across) - 1, 0), width - 1)
+        upper = min(max(floor(top * scale + down) - 1, 0), height - 1)
+        last = max(min(ceil(right * scale + across) + 1, width), first + 1)
+        lower = max(min(ceil(bottom * scale + down) + 1, height), upper + 1)
+        return first, upper, last, lower
 
     def _halved(self, box: Box) -> Pixels:
         # Pillow weighs colours by their alpha in mode RGBA, which costs more than all the drawing.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import BinaryIO
 
 import numpy as np
@@ -18,7 +17,7 @@ from convviz.scene import Frames, Polygon, Shape, Text, rgb
 MOVING = True
 COLORS = 32
 """Entries of the palette; the first one stands for "unchanged" or, without a background, for "nothing here"."""
-SAMPLES = 5
+SAMPLES = 3
 """Steps that are drawn beforehand to choose the palette's soft edges from."""
 CLEAR = 0
 
@@ -36,13 +35,16 @@ def write(frames: Frames, file: BinaryIO) -> None:
         )
     if not 0 <= frames.plays <= 65536:
         raise ConvvizError(f"plays is {frames.plays}: give 0 (for ever) to 65536")
-    palette = _Palette(frames)
-    file.write(_header(Raster(frames, []).size, palette.entries, frames.plays))
-    for box, indexed in _changes(frames, palette):
+    raster = Raster(frames)
+    palette = _Palette(raster)
+    file.write(_header(raster.size, palette.entries, frames.plays))
+    for step, (box, indexed) in enumerate(_changes(raster, palette)):
         image = Image.fromarray(indexed, "P")
         parameters = {"duration": frames.duration, "transparency": CLEAR, "disposal": 2 if frames.transparent else 1}
         for block in GifImagePlugin.getdata(image, box[:2], **parameters):
             file.write(block)
+        if frames.watch:
+            frames.watch(step)
     file.write(b";")
 
 
@@ -57,16 +59,15 @@ def _header(size: tuple[int, int], palette: list[tuple[int, int, int]], plays: i
     return screen + table + b"!\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<H", repeats) + b"\0"
 
 
-def _changes(frames: Frames, palette: _Palette) -> Iterator[tuple[Box, Indexed]]:
+def _changes(raster: Raster, palette: _Palette) -> Iterator[tuple[Box, Indexed]]:
     """For each step, the smallest rectangle that differs from the step before; pixels that do not are clear."""
-    raster = Raster(frames)
     width, height = raster.size
     shown = np.zeros((height, width), np.uint8)
     for step, (box, pixels) in enumerate(raster):
         left, top, right, bottom = box
         indexed = palette.index(pixels)
         part = shown[top:bottom, left:right]
-        if frames.transparent:
+        if raster.frames.transparent:
             # Nothing can be taken away from a GIF's frame: each one is cleared and drawn whole.
             part[...] = indexed
             yield _trimmed((0, 0, width, height), shown.copy(), shown != CLEAR)
@@ -92,15 +93,15 @@ def _trimmed(box: Box, indexed: Indexed, kept: NDArray[np.bool_]) -> tuple[Box, 
 class _Palette:
     """The colours of all frames: every flat colour exactly, then those of the soft edges, by median cut."""
 
-    def __init__(self, frames: Frames) -> None:
+    def __init__(self, raster: Raster) -> None:
+        frames = raster.frames
         flat = {rgb(frames.background): None}
         for layer in frames.layers:
             for shape in layer.shapes(0):
                 flat |= {rgb(color): None for color in _flat_colors(shape)}
         self._transparent = frames.transparent
         self._matte = np.array(rgb(frames.background), np.uint16)
-        sample = Raster(replace(frames, watch=None), _spread(len(frames)))
-        seen = [self._packed(pixels)[0].reshape(-1) for _, pixels in sample]
+        seen = [self._packed(pixels)[0].reshape(-1) for _, pixels in raster.changes(_spread(len(frames)))]
         colors, counts = np.unique(np.concatenate(seen), return_counts=True)
         # What fills an area is flat too, whatever was blended to get it; an edge's colours are each rare.
         often = colors[counts >= max(counts.sum() // 400, 1)]
@@ -118,12 +119,12 @@ class _Palette:
     def index(self, pixels: Pixels) -> Indexed:
         """Index of the nearest entry for each pixel; 0 where a pixel is more than half transparent."""
         packed, clear = self._packed(pixels)
-        indexed = self._known[packed]
+        indexed = self._known.take(packed)
         if not indexed.all():
             new = np.unique(packed[indexed == 0])
             apart = _channels(new)[:, np.newaxis] - self._table
             self._known[new] = (apart**2).sum(axis=2).argmin(axis=1) + 1
-            indexed = self._known[packed]
+            indexed = self._known.take(packed)
         if clear is not None:
             indexed[clear] = CLEAR
         return indexed

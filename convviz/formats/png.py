@@ -12,5 +12,5 @@ MOVING = False
 
 def write(frames: Frames, file: BinaryIO, step: int = 0) -> None:
     """Write step ``step`` of ``frames``."""
-    image = Raster(frames, [step]).image()
+    image = Raster(frames).image(step)
     (image if frames.transparent else image.convert("RGB")).save(file, "PNG", optimize=True)

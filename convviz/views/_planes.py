@@ -19,9 +19,7 @@ DROPPED = "dropped"
 UNVISITED = "unvisited"
 """A cell of the plane itself that no window covers."""
 
-CROSS = np.array(
-    [[(a, b), (0.5 + (a - 0.5) * 0.3, 0.5 + (b - 0.5) * 0.3)] for a in (0.22, 0.78) for b in (0.22, 0.78)]
-)
+CROSS = np.array([[(a, b), (0.5 + (a - 0.5) * 0.3, 0.5 + (b - 0.5) * 0.3)] for a in (0.22, 0.78) for b in (0.22, 0.78)])
 """(4, 2, 2) the mark of what takes no part, in a cell of side 1: a cross that leaves the cell's middle its colour."""
 
 

@@ -176,16 +176,15 @@ class _Pen:
         else:
             outlines = plane.cells(corner[np.newaxis], height, width)
             grid = Line(plane.grid(corner[0], corner[1], height, width), theme.line, self.thick)
-        fill = Polygon(outlines, theme.window, theme.window_opacity, stroke=theme.line, width=self.thin, role="window")
+        # The reference has a thin outline too; the grid covers it.
+        fill = Polygon(outlines, theme.window, theme.window_opacity, role="window")
         return [fill, grid]
 
     def cell(self, plane: Plane, at: NDArray[np.int64]) -> list[Shape]:
         """The current cell of the other plane."""
         theme, outline = self.theme, plane.cells(at[np.newaxis])
-        return [
-            Polygon(outline, theme.window, theme.window_opacity, stroke=theme.line, width=self.thin, role="current"),
-            Polygon(outline, stroke=theme.line, width=self.thick),
-        ]
+        window, opacity = theme.window, theme.window_opacity
+        return [Polygon(outline, window, opacity, stroke=theme.line, width=self.thick, role="current")]
 
 
 class _Moving:
