@@ -91,7 +91,7 @@ def _trimmed(box: Box, indexed: Indexed, kept: NDArray[np.bool_]) -> tuple[Box, 
 
 
 class _Palette:
-    """The colours of all frames: every flat colour exactly, then those of the soft edges, by median cut."""
+    """The colours of all frames: every flat colour exactly, then those that stand for the soft edges."""
 
     def __init__(self, raster: Raster) -> None:
         frames = raster.frames
@@ -109,7 +109,7 @@ class _Palette:
         exact = list(flat)[: COLORS - 1]
         rare = np.isin(colors, [_pack(color) for color in exact], invert=True)
         room = COLORS - 1 - len(exact)
-        soft = _median_cut(colors[rare], counts[rare], room) if rare.any() and room else []
+        soft = _clustered(colors[rare], counts[rare], room) if rare.any() and room else []
         self.entries = [(0, 0, 0), *exact, *(color for color in soft if color not in flat)]
         self._table = np.array(self.entries[1:], np.int32)
         # Index of each 24-bit colour, filled in as colours turn up; the system gives memory to touched pages only.
@@ -162,8 +162,8 @@ def _unpacked(packed: np.uint32) -> tuple[int, int, int]:
     return int(packed) & 255, int(packed) >> 8 & 255, int(packed) >> 16
 
 
-def _median_cut(colors: NDArray[np.uint32], counts: NDArray[np.int64], room: int) -> list[tuple[int, int, int]]:
+def _clustered(colors: NDArray[np.uint32], counts: NDArray[np.int64], room: int) -> list[tuple[int, int, int]]:
     pixels = np.repeat(_channels(colors).astype(np.uint8), np.minimum(counts, 1000), axis=0)
-    image = Image.fromarray(pixels[np.newaxis], "RGB").quantize(room, Image.Quantize.MEDIANCUT)
+    image = Image.fromarray(pixels[np.newaxis], "RGB").quantize(room, Image.Quantize.MAXCOVERAGE, kmeans=8)
     table = image.getpalette("RGB") or []
     return list(dict.fromkeys(zip(table[::3], table[1::3], table[2::3], strict=True)))
