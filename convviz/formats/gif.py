@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ SAMPLES = 3
 CLEAR = 0
 
 Indexed = NDArray[np.uint8]
+Color = tuple[int, int, int]
 
 
 def write(frames: Frames, file: BinaryIO) -> None:
@@ -48,7 +49,7 @@ def write(frames: Frames, file: BinaryIO) -> None:
     file.write(b";")
 
 
-def _header(size: tuple[int, int], palette: list[tuple[int, int, int]], plays: int) -> bytes:
+def _header(size: tuple[int, int], palette: list[Color], plays: int) -> bytes:
     bits = (len(palette) - 1).bit_length()
     table = bytes(channel for color in palette for channel in color).ljust(3 << bits, b"\0")
     screen = struct.pack("<6sHHBBB", b"GIF89a", *size, 0x80 | 0x70 | (bits - 1), CLEAR, 0)
@@ -91,45 +92,64 @@ def _trimmed(box: Box, indexed: Indexed, kept: NDArray[np.bool_]) -> tuple[Box, 
 
 
 class _Palette:
-    """The colours of all frames: every flat colour exactly, then those that stand for the soft edges."""
+    """The colours of all frames: every flat colour exactly, then those that stand for the soft edges.
+
+    Nearest colours are looked up by the upper six bits of each channel.
+    """
 
     def __init__(self, raster: Raster) -> None:
         frames = raster.frames
+        self._matte = np.array(rgb(frames.background), np.uint16)
+        self._transparent = frames.transparent
+        seen: dict[Color, int] = {}
+        for _, pixels in raster.changes(_spread(len(frames))):
+            packed = self._packed(pixels)[0]
+            image = Image.frombuffer("RGBX", packed.shape[::-1], packed.tobytes(), "raw", "RGBX", 0, 1)
+            for count, (red, green, blue, _) in image.getcolors(packed.size) or []:  # type: ignore[misc]
+                seen[red, green, blue] = seen.get((red, green, blue), 0) + count
         flat = {rgb(frames.background): None}
         for layer in frames.layers:
             for shape in layer.shapes(0):
                 flat |= {rgb(color): None for color in _flat_colors(shape)}
-        self._transparent = frames.transparent
-        self._matte = np.array(rgb(frames.background), np.uint16)
-        seen = [self._packed(pixels)[0].reshape(-1) for _, pixels in raster.changes(_spread(len(frames)))]
-        colors, counts = np.unique(np.concatenate(seen), return_counts=True)
         # What fills an area is flat too, whatever was blended to get it; an edge's colours are each rare.
-        often = colors[counts >= max(counts.sum() // 400, 1)]
-        flat |= {_unpacked(color): None for color in often[: COLORS // 2]}
+        often = sum(seen.values()) / 400
+        most = sorted(seen, key=seen.__getitem__, reverse=True)[: COLORS // 2]
+        flat |= {color: None for color in most if seen[color] >= often}
         exact = list(flat)[: COLORS - 1]
-        rare = np.isin(colors, [_pack(color) for color in exact], invert=True)
-        room = COLORS - 1 - len(exact)
-        soft = _clustered(colors[rare], counts[rare], room) if rare.any() and room else []
+        rare = {color: count for color, count in seen.items() if color not in flat}
+        soft = _clustered(rare, COLORS - 1 - len(exact))
         self.entries = [(0, 0, 0), *exact, *(color for color in soft if color not in flat)]
         self._table = np.array(self.entries[1:], np.int32)
-        # Index of each 24-bit colour, filled in as colours turn up; the system gives memory to touched pages only.
-        self._known = np.zeros(1 << 24, np.uint8)
-        self._known[[_pack(color) for color in self.entries[1:]]] = np.arange(1, len(self.entries))
+        self._nearest = np.zeros(1 << 18, np.uint8)
+        """Index of the entry for each block of 4 x 4 x 4 colours; 0 where that is not known yet."""
+        self._crowded: list[tuple[int, int]] = []
+        """Colour and index of the entries whose block another flat colour has."""
+        for n, (red, green, blue) in reversed([*enumerate(self.entries)][1:]):
+            block = _block(np.uint32(red | green << 8 | blue << 16))
+            if self._nearest[block] and n <= len(exact):
+                self._crowded.append((red | green << 8 | blue << 16, n))
+            else:
+                self._nearest[block] = n
 
     def index(self, pixels: Pixels) -> Indexed:
         """Index of the nearest entry for each pixel; 0 where a pixel is more than half transparent."""
         packed, clear = self._packed(pixels)
-        indexed = self._known.take(packed)
+        blocks = _block(packed)
+        indexed: Indexed = self._nearest.take(blocks)
         if not indexed.all():
-            new = np.unique(packed[indexed == 0])
-            apart = _channels(new)[:, np.newaxis] - self._table
-            self._known[new] = (apart**2).sum(axis=2).argmin(axis=1) + 1
-            indexed = self._known.take(packed)
+            new = np.unique(blocks[indexed == 0])
+            middles = np.stack([(new << 2 & 255), (new >> 4 & 255), (new >> 10 & 255)], axis=-1).astype(np.int32) + 2
+            apart = middles[:, np.newaxis] - self._table
+            self._nearest[new] = (apart**2).sum(axis=2).argmin(axis=1) + 1
+            indexed = self._nearest.take(blocks)
+        for color, n in self._crowded:
+            indexed[packed == color] = n
         if clear is not None:
             indexed[clear] = CLEAR
         return indexed
 
     def _packed(self, pixels: Pixels) -> tuple[NDArray[np.uint32], NDArray[np.bool_] | None]:
+        """Each pixel's red, green and blue in one number, and which pixels are clear where any can be."""
         if not self._transparent:
             whole: NDArray[np.uint32] = np.ascontiguousarray(pixels).view("<u4")[..., 0]
             return whole & np.uint32(0xFFFFFF), None
@@ -137,6 +157,11 @@ class _Palette:
         on_matte = (pixels[..., :3] * alpha + self._matte * (255 - alpha) + 127) // 255
         red, green, blue = on_matte.astype(np.uint32).transpose(2, 0, 1)
         return red | green << 8 | blue << 16, alpha[..., 0] < 128
+
+
+def _block(packed: Any) -> Any:
+    """Number of the block of 4 x 4 x 4 colours that each colour lies in."""
+    return packed >> 2 & 0x3F | packed >> 4 & 0xFC0 | packed >> 6 & 0x3F000
 
 
 def _flat_colors(shape: Shape) -> list[str]:
@@ -150,20 +175,11 @@ def _spread(count: int) -> list[int]:
     return sorted({round(t) for t in np.linspace(0, count - 1, SAMPLES)})
 
 
-def _pack(color: tuple[int, int, int]) -> int:
-    return color[0] | color[1] << 8 | color[2] << 16
-
-
-def _channels(packed: NDArray[np.uint32]) -> NDArray[np.int32]:
-    return np.stack([packed & 255, packed >> 8 & 255, packed >> 16], axis=-1).astype(np.int32)
-
-
-def _unpacked(packed: np.uint32) -> tuple[int, int, int]:
-    return int(packed) & 255, int(packed) >> 8 & 255, int(packed) >> 16
-
-
-def _clustered(colors: NDArray[np.uint32], counts: NDArray[np.int64], room: int) -> list[tuple[int, int, int]]:
-    pixels = np.repeat(_channels(colors).astype(np.uint8), np.minimum(counts, 1000), axis=0)
+def _clustered(seen: dict[Color, int], room: int) -> list[Color]:
+    """At most ``room`` colours that stand for those of ``seen``, which says how often each occurs."""
+    if not seen or room < 1:
+        return []
+    pixels = np.repeat(np.array(list(seen), np.uint8), np.minimum(list(seen.values()), 100), axis=0)
     image = Image.fromarray(pixels[np.newaxis], "RGB").quantize(room, Image.Quantize.MAXCOVERAGE, kmeans=8)
     table = image.getpalette("RGB") or []
     return list(dict.fromkeys(zip(table[::3], table[1::3], table[2::3], strict=True)))
