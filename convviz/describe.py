@@ -8,7 +8,12 @@ from convviz.ops import Conv, ConvTranspose, Operation, Pairs
 from convviz.spec import command, show_parameters
 from convviz.trace import Trace
 
-NAMES = {"conv": "convolution", "conv-transpose": "transposed convolution"}
+NAMES = {
+    "conv": "convolution",
+    "conv-transpose": "transposed convolution",
+    "max-pool": "max pooling",
+    "average-pool": "average pooling",
+}
 
 
 def times(sizes: tuple[int, ...]) -> str:
@@ -207,7 +212,7 @@ def formula(op: Operation) -> list[str]:
     for axis, out in enumerate(op.output_size):
         i, k, s, d = op.input_size[axis], op.kernel_size[axis], op.stride[axis], op.dilation[axis]
         begin, end = op.padding[axis]
-        if isinstance(op, Conv):
+        if not isinstance(op, ConvTranspose):
             inner = (i + begin + end - d * (k - 1) - 1) / s
             lines.append(f"floor(({i} + {begin} + {end} - {d}*({k} - 1) - 1) / {s}) + 1 = floor({inner:g}) + 1 = {out}")
         else:
