@@ -18,6 +18,8 @@ DROPPED = "dropped"
 """Takes no part: cropped, stepped over by the stride, or padding that no window covers."""
 BEYOND = "beyond"
 """Past the padding, under a window of ceil_mode that runs past it: counted by nothing."""
+WINNER = "winner"
+"""The cell under the window that max pooling takes."""
 UNVISITED = "unvisited"
 """A cell of the plane itself that no window covers."""
 
