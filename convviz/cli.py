@@ -15,7 +15,7 @@ from convviz.cases import CASES, Case
 from convviz.errors import ConvvizError
 from convviz.formats import FORMATS
 from convviz.ops import OPERATIONS
-from convviz.spec import command, flag_names, nearest, parameter_names, parse_case
+from convviz.spec import command, flag_names, nearest, parameter_names, parse_case, spell
 from convviz.theme import THEMES
 from convviz.views import VIEWS
 
@@ -162,11 +162,7 @@ def _whole(name: str, text: str) -> int:
 
 def _case(arguments: argparse.Namespace) -> Case:
     given = {name: getattr(arguments, name) for name in parameter_names()}
-    return parse_case(arguments.name, {name: _text(value) for name, value in given.items() if value is not None})
-
-
-def _text(value: str | bool) -> str:
-    return value if isinstance(value, str) else str(value).lower()
+    return parse_case(arguments.name, {name: spell(value) for name, value in given.items() if value is not None})
 
 
 def _render(arguments: argparse.Namespace) -> None:

@@ -608,8 +608,6 @@ def show(value: Any) -> str:
     """A parameter's value as a user would type it: ``5``, ``5,7``, ``0:1``."""
     if isinstance(value, str):
         return repr(value)
-    if isinstance(value, bool):
-        return str(value).lower()
     if isinstance(value, Iterable):
         items = [show_item(item) for item in value]
         return items[0] if len(items) == 2 and items[0] == items[1] else ",".join(items)
