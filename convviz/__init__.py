@@ -3,7 +3,7 @@
 from convviz.animate import Animation, animate
 from convviz.cases import CASES, Case
 from convviz.errors import ConvvizError
-from convviz.ops import Conv, ConvTranspose, Operation
+from convviz.ops import AveragePool, Conv, ConvTranspose, MaxPool, Operation
 from convviz.theme import THEMES, Theme
 from convviz.trace import Step, Trace, trace
 from convviz.views import VIEWS
@@ -15,10 +15,12 @@ __all__ = [
     "THEMES",
     "VIEWS",
     "Animation",
+    "AveragePool",
     "Case",
     "Conv",
     "ConvTranspose",
     "ConvvizError",
+    "MaxPool",
     "Operation",
     "Step",
     "Theme",

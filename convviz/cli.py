@@ -15,7 +15,7 @@ from convviz.cases import CASES, Case
 from convviz.errors import ConvvizError
 from convviz.formats import FORMATS
 from convviz.ops import OPERATIONS
-from convviz.spec import command, nearest, parameter_names, parse_case
+from convviz.spec import command, flag_names, nearest, parameter_names, parse_case, spell
 from convviz.theme import THEMES
 from convviz.views import VIEWS
 
@@ -30,7 +30,13 @@ HELP = {
     "padding": "1, or 1,2, or begin:end, or valid, same, same_lower, full",
     "dilation": "distance between two taps of the kernel",
     "output_padding": "cells added to one side of a transposed convolution's output",
+    "groups": "groups of channels that are convolved apart",
+    "padding_mode": "what a convolution's padding holds: zeros, reflect, replicate or circular",
+    "ceil_mode": "let a last window of a pooling run past the end",
+    "count_include_pad": "whether padding counts in an average (it does)",
+    "channels": "channels of a pooling",
 }
+WORDS = {"padding_mode": "MODE", "groups": "N", "channels": "N", "in_channels": "N", "out_channels": "N"}
 LONG_WORK = 200
 """Steps from which on a progress bar is worth its space."""
 
@@ -124,7 +130,10 @@ def _add_operation(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("parameters of the operation, as in PyTorch")
     for name in parameter_names():
         flags = [SHORT[name]] if name in SHORT else []
-        group.add_argument(*flags, "--" + name.replace("_", "-"), metavar="SIZE", dest=name, help=HELP.get(name))
+        option: dict[str, Any] = {"metavar": WORDS.get(name, "SIZE")}
+        if name in flag_names():
+            option = {"action": argparse.BooleanOptionalAction}
+        group.add_argument(*flags, "--" + name.replace("_", "-"), dest=name, help=HELP.get(name), **option)
 
 
 def _add_looks(parser: argparse.ArgumentParser) -> None:
@@ -153,7 +162,7 @@ def _whole(name: str, text: str) -> int:
 
 def _case(arguments: argparse.Namespace) -> Case:
     given = {name: getattr(arguments, name) for name in parameter_names()}
-    return parse_case(arguments.name, {name: text for name, text in given.items() if text is not None})
+    return parse_case(arguments.name, {name: spell(value) for name, value in given.items() if value is not None})
 
 
 def _render(arguments: argparse.Namespace) -> None:

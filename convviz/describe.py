@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import count
+from math import gcd, prod
 from typing import Any
 
-from convviz.ops import Conv, ConvTranspose, Operation, Pairs
-from convviz.spec import command, show_parameters
-from convviz.trace import Trace
+import numpy as np
 
-NAMES = {"conv": "convolution", "conv-transpose": "transposed convolution"}
+from convviz.ops import AveragePool, Conv, ConvTranspose, MaxPool, Operation, Pairs
+from convviz.spec import command, show_parameters
+from convviz.trace import Trace, trace
+
+NAMES = {
+    "conv": "convolution",
+    "conv-transpose": "transposed convolution",
+    "max-pool": "max pooling",
+    "average-pool": "average pooling",
+}
 
 
 def times(sizes: tuple[int, ...]) -> str:
@@ -17,6 +27,17 @@ def times(sizes: tuple[int, ...]) -> str:
     ('3×4', '7')
     """
     return "×".join(map(str, sizes))
+
+
+def a(sizes: tuple[int, ...]) -> str:
+    """Sizes before a noun, with the article as it is spoken.
+
+    >>> a((3, 4)), a((8, 8)), a((11,))
+    ('a 3×4', 'an 8×8', 'an 11-cell')
+    """
+    first = str(sizes[0])
+    vowel = first[0] == "8" or (len(first) % 3 == 2 and first[:2] in ("11", "18"))
+    return f"{'an' if vowel else 'a'} {times(sizes)}{'-cell' if len(sizes) == 1 else ''}"
 
 
 def alike(values: tuple[Any, ...]) -> str:
@@ -50,12 +71,23 @@ def parameters(op: Operation) -> str:
 
     >>> parameters(Conv(5, 3, stride=2, padding="same_lower"))
     'kernel 3×3, stride 2, padding 1'
+    >>> parameters(Conv(5, 3, padding=1, padding_mode="reflect")), parameters(MaxPool(5, 2, ceil_mode=True))
+    ('kernel 3×3, stride 1, padding 1 (reflect)', 'kernel 2×2, stride 2, padding 0, ceil_mode')
     """
-    said = [f"kernel {times(op.kernel_size)}", f"stride {alike(op.stride)}", f"padding {alike(op.padding)}"]
+    mode = f" ({op.padding_mode})" if op.padding_mode != "zeros" else ""
+    said = [f"kernel {times(op.kernel_size)}", f"stride {alike(op.stride)}", f"padding {alike(op.padding)}{mode}"]
     if any(d > 1 for d in op.dilation):
         said.append(f"dilation {alike(op.dilation)}")
     if isinstance(op, ConvTranspose) and any(op.output_padding):
         said.append(f"output_padding {alike(op.output_padding)}")
+    if isinstance(op, MaxPool | AveragePool):
+        if op.ceil_mode:
+            said.append("ceil_mode")
+        if isinstance(op, AveragePool) and not op.count_include_pad:
+            said.append("padding not counted")
+        if op.channels > 1:
+            said.append(f"channels {op.channels}")
+        return ", ".join(said)
     if op.in_channels > 1 or op.out_channels > 1:
         said.append(f"channels {op.in_channels} → {op.out_channels}")
     if op.groups > 1:
@@ -70,55 +102,67 @@ def alt_text(op: Operation, order: str = "gather") -> str:
     Animation of a transposed convolution (kernel 3×3, stride 2, padding 1): the window slides over a 3×3 input with \
 1 zero inserted between its cells and 1 cell of padding around it, and fills a 5×5 output in 25 steps.
     """
-    start = f"Animation of a {NAMES[op.name]} ({parameters(op)}): "
-    steps = 1
-    for n in op.output_size if order == "gather" else op.input_size:
-        steps *= n
+    article = "" if isinstance(op, MaxPool | AveragePool) else "a "
+    start = f"Animation of {article}{NAMES[op.name]} ({parameters(op)}): "
+    steps = plural(prod((op.gather if order == "gather" else op.scatter).steps), "step")
     if order == "scatter":
-        cropped = f", of which {_around(op.padding, 'crop')}" if isinstance(op, ConvTranspose) else ""
+        padded = f" with {_around(op.padding, op.padding_mode)}" if op.padding_mode != "zeros" else ""
+        crops = isinstance(op, ConvTranspose) and any(map(any, op.padding))
+        cropped = f", of which a border of {_cells(op.padding)} is cropped" if crops else ""
         return start + (
-            f"each cell of a {times(op.input_size)} input stamps the kernel onto a {times(op.output_size)} output"
-            f"{cropped if any(map(any, op.padding)) else ''}, in {plural(steps, 'step')}."
+            f"each cell of {a(op.input_size)} input{padded} {_stamps(op)} onto {a(op.output_size)} output"
+            f"{cropped}, in {steps}."
         )
-    laid = [f"the window slides over a {times(op.input_size)} input"]
+    laid = [f"the window slides over {a(op.input_size)} input"]
     layout = op.gather
     if any(s > 1 for s in layout.spacing):
         zeros = tuple(s - 1 for s in layout.spacing)
         noun = "zero" if set(zeros) == {1} else "zeros"
         laid.append(f"with {alike(zeros)} {noun} inserted between its cells")
-    if any(map(any, layout.padding)):
-        laid.append(("and " if len(laid) > 1 else "with ") + _around(layout.padding, "pad"))
-    return start + f"{' '.join(laid)}, and fills a {times(op.output_size)} output in {plural(steps, 'step')}."
+    padding = layout.padding if isinstance(op, ConvTranspose) else op.padding
+    if any(map(any, padding)):
+        laid.append(("and " if len(laid) > 1 else "with ") + _around(padding, op.padding_mode))
+    slides = " ".join(laid)
+    if layout.beyond and any(layout.beyond):
+        slides += f", runs {_past(layout.beyond)}"
+    does = {"max-pool": "its greatest value goes to", "average-pool": "its average goes to"}.get(op.name, "fills")
+    return f"{start}{slides}, and {does} {a(op.output_size)} output in {steps}."
 
 
-def _around(padding: Pairs, verb: str) -> str:
-    flat = [end for pair in padding for end in pair]
-    if verb == "crop":
-        return f"a border of {_cells(padding)} is cropped"
-    if min(flat) < 0:
-        return f"{_cells(padding)} of padding (negative: cropped) around it"
-    return f"{_cells(padding)} of padding around it"
+def _stamps(op: Operation) -> str:
+    return "stamps its share" if isinstance(op, AveragePool) else "stamps the kernel"
+
+
+def _past(beyond: tuple[int, ...]) -> str:
+    return f"{alike(beyond)} {'cell' if set(beyond) == {1} else 'cells'} past the end"
+
+
+def _around(padding: Pairs, mode: str) -> str:
+    cropped = " (negative: cropped)" if min(min(pair) for pair in padding) < 0 else ""
+    copied = "" if mode == "zeros" else f" ({mode})"
+    return f"{_cells(padding)} of padding{cropped}{copied} around it"
 
 
 def _cells(padding: Pairs) -> str:
     return alike(padding) + (" cell" if alike(padding) == "1" else " cells")
 
 
-def step_text(trace: Trace, t: int) -> str:
+def step_text(traced: Trace, t: int) -> str:
     """
     >>> from convviz import trace
     >>> step_text(trace(Conv(4, 3)), 2)
     'step 3 of 4: output [1, 0]'
     """
-    at = trace_position(trace, t)
-    what = f"output {at}" if trace.order == "gather" else f"input {at} stamps the kernel"
-    return f"step {t + 1} of {len(trace)}: {what}"
+    at = trace_position(traced, t)
+    padded = "padded input" if traced.op.padding_mode != "zeros" else "input"
+    what = f"output {at}" if traced.order == "gather" else f"{padded} {at} {_stamps(traced.op)}"
+    return f"step {t + 1} of {len(traced)}: {what}"
 
 
-def trace_position(trace: Trace, t: int) -> str:
+def trace_position(traced: Trace, t: int) -> str:
     """Row and column of the cell that step ``t`` is about."""
     at = []
-    for n in reversed(trace.steps):
+    for n in reversed(traced.steps):
         t, place = divmod(t, n)
         at.append(place)
     return str(at[::-1])
@@ -126,15 +170,20 @@ def trace_position(trace: Trace, t: int) -> str:
 
 def facts(op: Operation) -> dict[str, Any]:
     """What there is to know of an operation's sizes, ready for JSON."""
-    direct = op if isinstance(op, Conv) else op.transposed()
-    other = op.transposed()
+    backwards = _backwards(op)
     told: dict[str, Any] = {
         "operation": op.name,
         "parameters": show_parameters(op),
         "input_size": list(op.input_size),
         "output_size": list(op.output_size),
         "formula": formula(op),
-        "steps": {"gather": _product(op.output_size), "scatter": _product(op.input_size)},
+        "steps": {
+            "gather": prod(op.gather.steps),
+            "scatter": None if isinstance(op, MaxPool) else prod(op.scatter.steps),
+        },
+        "matrix": matrix(op),
+        "receptive_field": list(receptive_field(op)),
+        "jump": [1 / s for s in op.stride] if isinstance(op, ConvTranspose) else list(op.stride),
         "pytorch": pytorch(op),
         "alt_text": alt_text(op),
     }
@@ -144,11 +193,10 @@ def facts(op: Operation) -> dict[str, Any]:
             "padding": [list(pair) for pair in op.gather.padding],
             "stride": list(op.gather.stride),
         }
-        told["direct"] = None if direct is None else _call(direct)
+        told["direct"] = backwards and _call(backwards)
     else:
-        assert isinstance(other, ConvTranspose)
         told["leftover"] = list(op.leftover)
-        told["transposed"] = _call(other)
+        told["transposed"] = backwards and _call(backwards)
     return told
 
 
@@ -157,42 +205,128 @@ def report(op: Operation) -> str:
 
     >>> print(report(Conv(6, 3, stride=2, padding=1)))
     Convolution, 6×6 → 3×3
-    parameters  kernel 3×3, stride 2, padding 1
-    output      floor((6 + 1 + 1 - 1*(3 - 1) - 1) / 2) + 1 = floor(2.5) + 1 = 3
-    left over   1 row or column at the end is not read
-    backwards   conv-transpose -i 3 -k 3 -s 2 -p 1 --output-padding 1
-    PyTorch     torch.nn.Conv2d(in_channels=1, out_channels=1, kernel_size=3, stride=2, padding=1)
-    command     convviz render conv -i 6 -k 3 -s 2 -p 1 -o conv.gif
-    alt text    Animation of a convolution (kernel 3×3, stride 2, padding 1): the window slides over a 6×6 input with \
-1 cell of padding around it, and fills a 3×3 output in 9 steps.
+    parameters       kernel 3×3, stride 2, padding 1
+    output           floor((6 + 1 + 1 - 1*(3 - 1) - 1) / 2) + 1 = floor(2.5) + 1 = 3
+    left over        1 row or column at the end is not read
+    matrix           9 × 36, 64 of its 324 entries not zero (19.8 %)
+    receptive field  1*(3 - 1) + 1 = 3 cells, jump 2
+    backwards        conv-transpose -i 3 -k 3 -s 2 -p 1 --output-padding 1
+    PyTorch          torch.nn.Conv2d(in_channels=1, out_channels=1, kernel_size=3, stride=2, padding=1)
+    command          convviz render conv -i 6 -k 3 -s 2 -p 1 -o conv.gif
+    alt text         Animation of a convolution (kernel 3×3, stride 2, padding 1): the window slides over a 6×6 input \
+with 1 cell of padding around it, and fills a 3×3 output in 9 steps.
     """
     rows = [("parameters", parameters(op))]
     rows += [("output" if n == 0 else "", line) for n, line in enumerate(formula(op))]
-    other = op.transposed()
     if isinstance(op, ConvTranspose):
         zeros = alike(tuple(s - 1 for s in op.gather.spacing))
-        rows.append(
-            ("drawn as", f"stride-1 convolution, {zeros} zeros inserted, padding p' = {alike(op.gather.padding)}")
-        )
-        if other is None:
-            rows.append(("backwards", "of no convolution: output_padding is not less than the stride"))
-        else:
-            rows.append(("backwards", f"of {command(other)}"))
-    else:
-        if any(op.leftover):
-            count = alike(op.leftover)
-            rows.append(
-                (
-                    "left over",
-                    f"{count} row{'s' if count != '1' else ''} or column{'s' if count != '1' else ''} "
-                    f"at the end {'are' if count != '1' else 'is'} not read",
-                )
-            )
-        rows.append(("backwards", command(op.transposed())))
-    rows.append(("PyTorch", pytorch(op)))
+        noun = "zero" if zeros == "1" else "zeros"
+        laid = f"{zeros} {noun} inserted, padding p' = {alike(op.gather.padding)}"
+        rows.append(("drawn as", f"stride-1 convolution, {laid}"))
+    elif max(op.leftover) > 0:
+        count = alike(tuple(max(cells, 0) for cells in op.leftover))
+        s, are = ("", "is") if count == "1" else ("s", "are")
+        rows.append(("left over", f"{count} row{s} or column{s} at the end {are} not read"))
+    if not isinstance(op, ConvTranspose) and min(op.leftover) < 0:
+        beyond = tuple(max(-cells, 0) for cells in op.leftover)
+        rows.append(("ceil_mode", f"the last windows run {_past(beyond)}, where nothing counts"))
+    rows.append(("matrix", _matrix_text(op)))
+    rows.append(("receptive field", _receptive_text(op)))
+    rows.append(("backwards", _backwards_text(op)))
+    rows.append(("PyTorch", pytorch(op) or "no layer pads so"))
     rows.append(("command", f"convviz render {command(op)} -o {op.name}.gif"))
     rows.append(("alt text", alt_text(op)))
-    return "\n".join([title(op), *(f"{label:10}  {text}" for label, text in rows)])
+    wide = max(len(label) for label, _ in rows)
+    return "\n".join([title(op), *(f"{label:{wide}}  {text}" for label, text in rows)])
+
+
+def _backwards(op: Operation) -> Operation | None:
+    if isinstance(op, MaxPool | AveragePool) or op.padding_mode != "zeros":
+        return None
+    return op.transposed()
+
+
+def _backwards_text(op: Operation) -> str:
+    other = _backwards(op)
+    if isinstance(op, ConvTranspose):
+        none = "of no convolution: output_padding is not less than the stride"
+        return none if other is None else f"of {command(other)}"
+    if other is not None:
+        return command(other)
+    if isinstance(op, Conv):
+        return f"of no transposed convolution: its padding is copied ({op.padding_mode})"
+    return "of no transposed convolution: it is a pooling"
+
+
+def matrix(op: Operation) -> dict[str, Any] | None:
+    """Shape, nonzero entries and part of zeros of the matrix that computes the operation; None for a maximum.
+
+    Weights are taken to be nonzero. Nothing is built: the links of an axis are counted tap by tap, and the axes'
+    counts multiply.
+
+    >>> matrix(Conv(4, 3))
+    {'shape': [4, 16], 'nonzeros': 36, 'sparsity': 0.4375}
+    """
+    if isinstance(op, MaxPool):
+        return None
+    rows, columns = op.out_channels * prod(op.output_size), op.in_channels * prod(op.input_size)
+    nonzeros = op.out_channels * (op.in_channels // op.groups) * prod(map(_links, [op] * len(op.stride), count()))
+    return {"shape": [rows, columns], "nonzeros": nonzeros, "sparsity": 1 - nonzeros / (rows * columns)}
+
+
+def _links(op: Operation, axis: int) -> int:
+    """Pairs of an input and an output cell of one axis that some tap links."""
+    k, s, d, (begin, end) = op.kernel_size[axis], op.stride[axis], op.dilation[axis], op.padding[axis]
+    windowed, steps = op.input_size[axis], op.output_size[axis]
+    if isinstance(op, ConvTranspose):
+        windowed, steps = steps, windowed
+    if op.padding_mode != "zeros":  # several taps can reach one cell and its copies
+        alone = Conv((windowed,), k, s, ((begin, end),), d, padding_mode=op.padding_mode)
+        table = np.sort(trace(alone).reads, axis=1)
+        return int(np.count_nonzero(np.diff(table, axis=1))) + len(table)
+    total = 0
+    for tap in range(k):  # it reaches the cells 0 <= step*s + tap*d - begin < windowed
+        first = max(-((tap * d - begin) // s), 0)
+        last = min((windowed - 1 - tap * d + begin) // s, steps - 1)
+        total += max(last - first + 1, 0)
+    return total
+
+
+def _matrix_text(op: Operation) -> str:
+    told = matrix(op)
+    if told is None:
+        return "none: a maximum is not linear"
+    (rows, columns), nonzeros = told["shape"], told["nonzeros"]
+    share = f"{100 * nonzeros / (rows * columns):.3g} %"
+    return f"{rows} × {columns}, {nonzeros} of its {rows * columns} entries not zero ({share})"
+
+
+def receptive_field(op: Operation) -> tuple[int, ...]:
+    """Input cells along each axis from the first to the last one that an output cell can depend on.
+
+    ``d*(k - 1) + 1``. In a transposed convolution every ``s / gcd(s, d)``-th tap falls on a cell of the input, and
+    those lie ``d / gcd(s, d)`` cells apart.
+
+    >>> receptive_field(Conv(9, 3, dilation=2)), receptive_field(ConvTranspose(9, 3, stride=2))
+    ((5, 5), (2, 2))
+    """
+    fields = []
+    for k, s, d in zip(op.kernel_size, op.stride, op.dilation, strict=True):
+        shared = gcd(s, d)
+        taps = -(-k * shared // s) if isinstance(op, ConvTranspose) else k
+        apart = d // shared if isinstance(op, ConvTranspose) else d
+        fields.append((taps - 1) * apart + 1)
+    return tuple(fields)
+
+
+def _receptive_text(op: Operation) -> str:
+    field = receptive_field(op)
+    said = f"{alike(field)} {'cell' if set(field) == {1} else 'cells'}"
+    if isinstance(op, ConvTranspose):
+        jump = alike(tuple("1" if s == 1 else f"1/{s}" for s in op.stride))
+        return f"at most {said}, jump {jump}"
+    spans = [f"{d}*({k} - 1) + 1" for k, d in zip(op.kernel_size, op.dilation, strict=True)]
+    return f"{' × '.join(dict.fromkeys(spans))} = {said}, jump {alike(op.stride)}"
 
 
 def formula(op: Operation) -> list[str]:
@@ -202,64 +336,86 @@ def formula(op: Operation) -> list[str]:
     ['floor((6 + 1 + 1 - 1*(3 - 1) - 1) / 2) + 1 = floor(2.5) + 1 = 3']
     >>> formula(ConvTranspose(3, 3, stride=2, padding=1, output_padding=1))
     ['2*(3 - 1) + 1*(3 - 1) + 1 - 1 - 1 + 1 = 6']
+    >>> formula(MaxPool((4,), 1, stride=5, ceil_mode=True))
+    ['ceil((4 + 0 + 0 - 1*(1 - 1) - 1) / 5) + 1 = ceil(0.6) + 1 = 2, less 1 that would start after the input = 1']
     """
     lines = []
     for axis, out in enumerate(op.output_size):
         i, k, s, d = op.input_size[axis], op.kernel_size[axis], op.stride[axis], op.dilation[axis]
         begin, end = op.padding[axis]
-        if isinstance(op, Conv):
-            inner = (i + begin + end - d * (k - 1) - 1) / s
-            lines.append(f"floor(({i} + {begin} + {end} - {d}*({k} - 1) - 1) / {s}) + 1 = floor({inner:g}) + 1 = {out}")
-        else:
+        if isinstance(op, ConvTranspose):
             extra = op.output_padding[axis]
             lines.append(f"{s}*({i} - 1) + {d}*({k} - 1) + 1 - {begin} - {end} + {extra} = {out}")
+            continue
+        room = i + begin + end - d * (k - 1) - 1
+        rounded = "ceil" if op.ceil_mode else "floor"
+        line = f"{rounded}(({i} + {begin} + {end} - {d}*({k} - 1) - 1) / {s}) + 1 = {rounded}({room / s:g}) + 1 = "
+        ceiled = -(-room // s) + 1
+        if op.ceil_mode and ceiled > out:
+            line += f"{ceiled}, less 1 that would start after the input = "
+        lines.append(f"{line}{out}")
     return lines[:1] if len(set(lines)) == 1 else lines
 
 
-def pytorch(op: Operation) -> str:
-    """The equivalent PyTorch layer, with keyword arguments.
+def pytorch(op: Operation) -> str | None:
+    """The equivalent PyTorch layer, with keyword arguments. None for an uneven pooling that no layers give.
 
     >>> pytorch(ConvTranspose(3, 3, stride=2, padding=1))
     'torch.nn.ConvTranspose2d(in_channels=1, out_channels=1, kernel_size=3, stride=2, padding=1)'
     >>> print(pytorch(Conv(4, 2, padding=((0, 1), (0, 1)))))
     torch.nn.Sequential(torch.nn.ZeroPad2d((0, 1, 0, 1)), torch.nn.Conv2d(in_channels=1, out_channels=1, \
 kernel_size=2))
+    >>> pytorch(AveragePool((9,), 3, stride=1, count_include_pad=False))
+    'torch.nn.AvgPool1d(kernel_size=3, stride=1, count_include_pad=False)'
     """
     ndim = len(op.input_size)
     uneven = any(begin != end for begin, end in op.padding)
-    keywords: dict[str, Any] = {
-        "in_channels": op.in_channels,
-        "out_channels": op.out_channels,
-        "kernel_size": op.kernel_size,
-        "stride": op.stride,
-        "padding": (0,) * ndim if uneven else tuple(begin for begin, _ in op.padding),
-        "output_padding": getattr(op, "output_padding", (0,) * ndim),
-        "dilation": op.dilation,
-        "groups": op.groups,
+    padding = (0,) * ndim if uneven else tuple(begin for begin, _ in op.padding)
+    # Each parameter with its value and its default.
+    keywords: dict[str, tuple[Any, Any]] = {
+        "kernel_size": (op.kernel_size, None),
+        "stride": (op.stride, 1),
+        "padding": (padding, 0),
+        "output_padding": (getattr(op, "output_padding", 0), 0),
+        "dilation": (op.dilation, 1),
+        "groups": (op.groups, 1),
+        "padding_mode": (op.padding_mode if not uneven else "zeros", "zeros"),
     }
-    defaults = {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1, "groups": 1}
-    said = []
-    for name, value in keywords.items():
-        if isinstance(value, tuple):
-            value = value[0] if len(set(value)) == 1 else value
-        if value != defaults.get(name):
-            said.append(f"{name}={value}")
-    layer = f"torch.nn.{type(op).__name__}{ndim}d({', '.join(said)})"
+    if isinstance(op, MaxPool | AveragePool):
+        keywords["stride"] = (op.stride, _single(op.kernel_size))
+        keywords["groups"] = (1, 1)
+        keywords["ceil_mode"] = (op.ceil_mode, False)
+        keywords["count_include_pad"] = (getattr(op, "count_include_pad", True), True)
+    else:
+        keywords = {"in_channels": (op.in_channels, None), "out_channels": (op.out_channels, None), **keywords}
+    shown = ((name, _single(value), default) for name, (value, default) in keywords.items())
+    said = ", ".join(f"{name}={value!r}" for name, value, default in shown if value != default)
+    layer = f"torch.nn.{_PYTORCH[op.name]}{ndim}d({said})"
     if not uneven:
         return layer
     # PyTorch's layers pad alike on both sides; its padding layers (a negative one crops) take the last axis first.
     ends = tuple(end for pair in reversed(op.padding) for end in pair)
-    if isinstance(op, Conv):
-        return f"torch.nn.Sequential(torch.nn.ZeroPad{ndim}d({ends}), {layer})"
-    return f"torch.nn.Sequential({layer}, torch.nn.ZeroPad{ndim}d({tuple(-end for end in ends)}))"
+    if isinstance(op, ConvTranspose):
+        return f"torch.nn.Sequential({layer}, torch.nn.ZeroPad{ndim}d({tuple(-end for end in ends)}))"
+    pad = f"torch.nn.{_PADS[op.padding_mode]}{ndim}d({ends})"
+    if isinstance(op, MaxPool | AveragePool):
+        # To a layer of its own, padding is input: it counts, and a last window may start in it.
+        apart = replace(op, input_size=op.padded_size, padding=((0, 0),) * ndim)
+        if apart.output_size != op.output_size or (isinstance(op, AveragePool) and not op.count_include_pad):
+            return None
+        if isinstance(op, MaxPool):
+            pad = f"torch.nn.ConstantPad{ndim}d({ends}, -float('inf'))"
+    return f"torch.nn.Sequential({pad}, {layer})"
+
+
+_PYTORCH = {"conv": "Conv", "conv-transpose": "ConvTranspose", "max-pool": "MaxPool", "average-pool": "AvgPool"}
+_PADS = {"zeros": "ZeroPad", "reflect": "ReflectionPad", "replicate": "ReplicationPad", "circular": "CircularPad"}
+
+
+def _single(value: Any) -> Any:
+    """The one number of sizes that are alike."""
+    return value[0] if isinstance(value, tuple) and len(set(value)) == 1 else value
 
 
 def _call(op: Operation) -> dict[str, Any]:
     return {"operation": op.name, "parameters": show_parameters(op), "output_size": list(op.output_size)}
-
-
-def _product(sizes: tuple[int, ...]) -> int:
-    total = 1
-    for n in sizes:
-        total *= n
-    return total

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import index
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from convviz.errors import ConvvizError
 
@@ -17,6 +17,7 @@ Sizes = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
 
 PADDING_WORDS = ("valid", "same", "same_lower", "full")
+PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 LARGEST = 2**31 - 1
 
 
@@ -29,6 +30,10 @@ class Layout:
     other's gather and scatter.
     """
 
+    plane: Sizes
+    """Cells of the plane that is laid out."""
+    steps: Sizes
+    """Places of the window along each axis."""
     padding: Pairs
     """Cells added (negative: cropped) before and after the plane along each axis."""
     spacing: Sizes
@@ -37,10 +42,72 @@ class Layout:
     """Distance between two places of the window."""
     turned: bool
     """Whether the window reads the kernel turned by 180 degrees."""
+    padding_mode: str = "zeros"
+    """Where the padding's values come from, see `Conv`."""
+    beyond: Sizes | None = None
+    """Cells at the end of each axis, after the padding, that windows of ceil_mode run over. None is none."""
+
+
+class _Direct:
+    """What a convolution and the poolings share: the window walks over the padded input by the stride."""
+
+    input_size: Sizes
+    kernel_size: Sizes
+    stride: Sizes
+    padding: Pairs
+    dilation: Sizes
+    padding_mode: str = "zeros"
+    ceil_mode: bool = False
+
+    @property
+    def output_size(self) -> Sizes:
+        """Cells of the output along each axis."""
+        sizes = []
+        for i, k, s, (begin, end), d in _axes(self, "input_size", "kernel_size", "stride", "padding", "dilation"):
+            room = i + begin + end - d * (k - 1) - 1
+            n = room // s + 1
+            # The ceil counts one more window, but for one that would start after the input's last cell.
+            if self.ceil_mode and room % s and n * s < i + begin:
+                n += 1
+            sizes.append(n)
+        return tuple(sizes)
+
+    @property
+    def leftover(self) -> Sizes:
+        """Cells at the end of each padded axis that no window visits; negative where ceil_mode runs past the end."""
+        axes = _axes(self, "input_size", "kernel_size", "stride", "padding", "dilation", "output_size")
+        return tuple(i + begin + end - d * (k - 1) - 1 - (n - 1) * s for i, k, s, (begin, end), d, n in axes)
+
+    @property
+    def padded_size(self) -> Sizes:
+        """Cells of the padded input along each axis."""
+        return tuple(i + begin + end for i, (begin, end) in _axes(self, "input_size", "padding"))
+
+    @property
+    def gather(self) -> Layout:
+        """The input, padded; the window walks by the stride."""
+        beyond = tuple(max(-cells, 0) for cells in self.leftover)
+        padding = tuple((begin, end + more) for (begin, end), more in zip(self.padding, beyond, strict=True))
+        ones = (1,) * len(self.input_size)
+        return Layout(
+            self.input_size, self.output_size, padding, ones, self.stride, False, self.padding_mode, beyond
+        )  # fmt: skip
+
+    @property
+    def scatter(self) -> Layout:
+        """The output with its cells a stride apart; the turned window walks cell by cell.
+
+        It makes one step per input cell; where the padding holds copies of the input, one per cell of the padded
+        input, since the copies are stamped too.
+        """
+        copied = self.padding_mode != "zeros"
+        steps = self.padded_size if copied else self.input_size
+        padding = _transposed_padding(self, ((0, 0),) * len(steps) if copied else self.padding, self.leftover)
+        return Layout(self.output_size, steps, padding, self.stride, (1,) * len(steps), turned=True)
 
 
 @dataclass(frozen=True)
-class Conv:
+class Conv(_Direct):
     """A convolution (cross-correlation, as in every framework), over 1 or 2 axes.
 
     The size of the output along an axis is ``floor((i + p_begin + p_end - d*(k - 1) - 1) / s) + 1`` (Dumoulin &
@@ -58,6 +125,10 @@ class Conv:
         beginning); "full" is ``d*(k - 1)`` on each side.
     in_channels, out_channels, groups
         As in PyTorch. Every channel is laid out alike.
+    padding_mode
+        What the padding holds: "zeros"; "reflect", the input mirrored at its border cells, so less padding than input;
+        "replicate", the nearest border cell; "circular", the input from its other end, so at most as much padding
+        as input.
 
     Raises
     ------
@@ -74,12 +145,13 @@ class Conv:
 
     input_size: Sizes
     kernel_size: Sizes
-    stride: Sizes = 1  # type: ignore[assignment]  # what __post_init__ makes a tuple
+    stride: Sizes = 1  # type: ignore[assignment]  # __init__ makes it a tuple
     padding: Pairs = 0  # type: ignore[assignment]
     dilation: Sizes = 1  # type: ignore[assignment]
     in_channels: int = 1
     out_channels: int = 1
     groups: int = 1
+    padding_mode: str = "zeros"
 
     name: ClassVar[str] = "conv"
 
@@ -94,43 +166,26 @@ class Conv:
         in_channels: int = 1,
         out_channels: int = 1,
         groups: int = 1,
+        padding_mode: str = "zeros",
     ) -> None:
-        _set(self, locals(), {"input_size": 1, "kernel_size": 1, "stride": 1, "dilation": 1})
+        _set_sizes(self, locals(), {"input_size": 1, "kernel_size": 1, "stride": 1, "dilation": 1})
+        _set_channels(self, in_channels, out_channels, groups)
         _set_padding(self, padding, _same_padding)
+        _set_padding_mode(self, padding_mode)
         _check_output(self)
-
-    @property
-    def output_size(self) -> Sizes:
-        """Cells of the output along each axis."""
-        return tuple(
-            (i + begin + end - d * (k - 1) - 1) // s + 1
-            for i, k, s, (begin, end), d in _axes(self, "input_size", "kernel_size", "stride", "padding", "dilation")
-        )
-
-    @property
-    def gather(self) -> Layout:
-        """The input, padded; the window walks by the stride."""
-        return Layout(self.padding, (1,) * len(self.input_size), self.stride, turned=False)
-
-    @property
-    def scatter(self) -> Layout:
-        """The output with its cells a stride apart; the turned window walks cell by cell."""
-        return Layout(_transposed_padding(self, self.leftover), self.stride, (1,) * len(self.input_size), turned=True)
-
-    @property
-    def leftover(self) -> Sizes:
-        """Cells at the end of each padded axis that the floor of the size formula leaves unvisited."""
-        return tuple(
-            (i + begin + end - d * (k - 1) - 1) % s
-            for i, k, s, (begin, end), d in _axes(self, "input_size", "kernel_size", "stride", "padding", "dilation")
-        )
 
     def transposed(self) -> ConvTranspose:
         """The operation that runs this one backwards, from its output's size to its input's.
 
+        Raises `ConvvizError` where the padding holds copies: no transposed convolution adds those up.
+
         >>> Conv(6, 3, stride=2, padding=1).transposed().output_padding
         (1, 1)
         """
+        if self.padding_mode != "zeros":
+            raise ConvvizError(
+                f'padding_mode is "{self.padding_mode}": there is a transposed convolution only with "zeros"'
+            )
         return ConvTranspose(
             self.output_size,
             self.kernel_size,
@@ -179,6 +234,7 @@ class ConvTranspose:
     groups: int = 1
 
     name: ClassVar[str] = "conv-transpose"
+    padding_mode: ClassVar[str] = "zeros"
 
     def __init__(
         self,
@@ -194,7 +250,8 @@ class ConvTranspose:
         groups: int = 1,
     ) -> None:
         least = {"input_size": 1, "kernel_size": 1, "stride": 1, "dilation": 1, "output_padding": 0}
-        _set(self, locals(), least)
+        _set_sizes(self, locals(), least)
+        _set_channels(self, in_channels, out_channels, groups)
         for extra, s, d in _axes(self, "output_padding", "stride", "dilation"):
             if extra >= max(s, d):
                 raise ConvvizError(
@@ -216,13 +273,15 @@ class ConvTranspose:
     @property
     def gather(self) -> Layout:
         """The input with zeros inserted and padded; the turned window walks cell by cell."""
-        padding = _transposed_padding(self, self.output_padding)
-        return Layout(padding, self.stride, (1,) * len(self.input_size), turned=True)
+        padding = _transposed_padding(self, self.padding, self.output_padding)
+        ones = (1,) * len(self.input_size)
+        return Layout(self.input_size, self.output_size, padding, self.stride, ones, turned=True)
 
     @property
     def scatter(self) -> Layout:
         """The output with the cells that the padding crops; the stamp walks by the stride."""
-        return Layout(self.padding, (1,) * len(self.input_size), self.stride, turned=False)
+        ones = (1,) * len(self.input_size)
+        return Layout(self.output_size, self.input_size, self.padding, ones, self.stride, turned=False)
 
     def transposed(self) -> Conv | None:
         """The direct convolution that this one runs backwards, or None where there is none.
@@ -244,26 +303,168 @@ class ConvTranspose:
         )
 
 
-Operation = Conv | ConvTranspose
+class _Pool(_Direct):
+    """What the poolings share: each channel is pooled on its own, and there is no kernel."""
+
+    name: ClassVar[str]
+    channels: int
+
+    @property
+    def in_channels(self) -> int:
+        return self.channels
+
+    @property
+    def out_channels(self) -> int:
+        return self.channels
+
+    @property
+    def groups(self) -> int:
+        return self.channels
+
+    def transposed(self) -> NoReturn:
+        """Raises `ConvvizError`: only a convolution has a transposed one."""
+        raise ConvvizError(f"operation is {self.name}: only a convolution has a transposed one")
+
+    def _set(self, given: dict[str, Any], **least: int) -> None:
+        stride = given["kernel_size"] if given["stride"] is None else given["stride"]
+        _set_sizes(self, {**given, "stride": stride}, {"input_size": 1, "kernel_size": 1, "stride": 1, **least})
+        object.__setattr__(self, "channels", _integer("channels", given["channels"], 1))
+        object.__setattr__(self, "ceil_mode", _flag("ceil_mode", given["ceil_mode"]))
+        _set_padding(self, given["padding"], _same_padding)
+        for k, pair in _axes(self, "kernel_size", "padding"):
+            if max(pair) > k // 2:
+                raise ConvvizError(
+                    f"padding is {show(self.padding)}: pooling takes at most half of the kernel_size ({k}), {k // 2}"
+                )
+        _check_output(self)
+
+
+@dataclass(frozen=True)
+class MaxPool(_Pool):
+    """Max pooling over 1 or 2 axes: the greatest value under the window.
+
+    The size of the output is that of `Conv`; with ``ceil_mode`` the floor is a ceil, but for a last window that would
+    start after the input. The padding is minus infinity.
+
+    Parameters
+    ----------
+    input_size, kernel_size, dilation
+        As for `Conv`.
+    stride
+        As for `Conv`; None is the kernel's size.
+    padding
+        In the forms of `Conv`; at most half of the kernel on each side.
+    ceil_mode
+        Whether a last window may run past the end of the padded input.
+    channels
+        Channels of the input and of the output: each is pooled on its own.
+
+    Examples
+    --------
+    >>> MaxPool(5, 2).output_size, MaxPool(5, 2, ceil_mode=True).output_size
+    ((2, 2), (3, 3))
+    """
+
+    input_size: Sizes
+    kernel_size: Sizes
+    stride: Sizes = None  # type: ignore[assignment]
+    padding: Pairs = 0  # type: ignore[assignment]
+    dilation: Sizes = 1  # type: ignore[assignment]
+    ceil_mode: bool = False
+    channels: int = 1
+
+    name: ClassVar[str] = "max-pool"
+
+    def __init__(
+        self,
+        input_size: int | Iterable[int],
+        kernel_size: int | Iterable[int],
+        stride: int | Iterable[int] | None = None,
+        padding: int | str | Iterable[int | tuple[int, int]] = 0,
+        dilation: int | Iterable[int] = 1,
+        ceil_mode: bool = False,
+        *,
+        channels: int = 1,
+    ) -> None:
+        self._set(locals(), dilation=1)
+
+    @property
+    def scatter(self) -> NoReturn:
+        """Raises `ConvvizError`: a maximum has no such order."""
+        raise ConvvizError(
+            'order is "scatter": a maximum is no sum of what each input cell stamps; max-pool has order "gather" only'
+        )
+
+
+@dataclass(frozen=True)
+class AveragePool(_Pool):
+    """Average pooling over 1 or 2 axes: the sum of the values under the window, divided by how many cells count.
+
+    The size of the output is that of `MaxPool`. The padding is zero.
+
+    Parameters
+    ----------
+    input_size, kernel_size, stride, padding, ceil_mode, channels
+        As for `MaxPool`.
+    count_include_pad
+        Whether cells of padding count. Cells past the padding, under a window of ``ceil_mode``, never do.
+
+    Examples
+    --------
+    >>> AveragePool(5, 3, stride=1, padding=1).output_size
+    (5, 5)
+    """
+
+    input_size: Sizes
+    kernel_size: Sizes
+    stride: Sizes = None  # type: ignore[assignment]
+    padding: Pairs = 0  # type: ignore[assignment]
+    ceil_mode: bool = False
+    count_include_pad: bool = True
+    channels: int = 1
+
+    name: ClassVar[str] = "average-pool"
+
+    def __init__(
+        self,
+        input_size: int | Iterable[int],
+        kernel_size: int | Iterable[int],
+        stride: int | Iterable[int] | None = None,
+        padding: int | str | Iterable[int | tuple[int, int]] = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        *,
+        channels: int = 1,
+    ) -> None:
+        object.__setattr__(self, "count_include_pad", _flag("count_include_pad", count_include_pad))
+        self._set({**locals(), "dilation": 1}, dilation=1)
+
+
+Operation = Conv | ConvTranspose | MaxPool | AveragePool
 
 # Name on the command line and in files -> class.
-OPERATIONS: dict[str, type[Operation]] = {"conv": Conv, "conv-transpose": ConvTranspose}
+OPERATIONS: dict[str, type[Operation]] = {
+    "conv": Conv,
+    "conv-transpose": ConvTranspose,
+    "max-pool": MaxPool,
+    "average-pool": AveragePool,
+}
 
 
-def _axes(op: Operation, *names: str) -> Iterable[tuple[Any, ...]]:
+def _axes(op: Operation | _Direct, *names: str) -> Iterable[tuple[Any, ...]]:
     """One tuple an axis, of the named parameters' values there."""
     return zip(*(getattr(op, name) for name in names), strict=True)
 
 
-def _transposed_padding(op: Operation, extra: Sizes) -> Pairs:
+def _transposed_padding(op: Operation | _Direct, padding: Pairs, extra: Sizes) -> Pairs:
     """Padding of the gather picture of a transposed convolution: d*(k - 1) - p, and ``extra`` more at the end."""
     return tuple(
         (d * (k - 1) - begin, d * (k - 1) - end + more)
-        for (begin, end), k, d, more in zip(op.padding, op.kernel_size, op.dilation, extra, strict=True)
+        for (begin, end), k, d, more in zip(padding, op.kernel_size, op.dilation, extra, strict=True)
     )
 
 
-def _same_padding(op: Conv, axis: int) -> tuple[int, int]:
+def _same_padding(op: _Direct, axis: int) -> tuple[int, int]:
     """Total padding that makes the output ceil(i / s): ONNX's SAME, TensorFlow's too."""
     i, k, s, d = op.input_size[axis], op.kernel_size[axis], op.stride[axis], op.dilation[axis]
     total = max((-(-i // s) - 1) * s + d * (k - 1) + 1 - i, 0)
@@ -281,19 +482,38 @@ def _same_cropping(op: ConvTranspose, axis: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-def _set(op: Operation, given: dict[str, Any], least: dict[str, int]) -> None:
-    """Normalise and set every parameter but the padding."""
+def _set_sizes(op: Any, given: dict[str, Any], least: dict[str, int]) -> None:
+    """Normalise and set the sizes that ``least`` names, each at least what it says there."""
     ndim = _number_of_axes({name: given[name] for name in (*least, "padding")})
     for name, smallest in least.items():
         object.__setattr__(op, name, _sizes(name, given[name], ndim, smallest))
-    for name in ("in_channels", "out_channels", "groups"):
-        object.__setattr__(op, name, _integer(name, given[name], 1))
-    for name in ("in_channels", "out_channels"):
-        if getattr(op, name) % op.groups:
+
+
+def _set_channels(op: Any, in_channels: Any, out_channels: Any, groups: Any) -> None:
+    for name, given in (("in_channels", in_channels), ("out_channels", out_channels), ("groups", groups)):
+        object.__setattr__(op, name, _integer(name, given, 1))
+    if op.in_channels % op.groups or op.out_channels % op.groups:
+        raise ConvvizError(
+            f"groups is {op.groups}: it must divide in_channels ({op.in_channels}) and out_channels ({op.out_channels})"
+        )
+
+
+def _set_padding_mode(op: Conv, mode: Any) -> None:
+    if mode not in PADDING_MODES:
+        raise ConvvizError(f"padding_mode is {mode!r}: give {', '.join(PADDING_MODES)}")
+    for i, pair in _axes(op, "input_size", "padding"):
+        most = {"reflect": i - 1, "circular": i}.get(mode, max(pair))
+        if max(pair) > most:
             raise ConvvizError(
-                f"groups is {op.groups}: it must divide in_channels ({op.in_channels}) and out_channels "
-                f"({op.out_channels})"
+                f'padding is {show(op.padding)}: padding_mode "{mode}" takes at most {most} for an input of {i}'
             )
+    object.__setattr__(op, "padding_mode", mode)
+
+
+def _flag(name: str, value: Any) -> bool:
+    if value not in (True, False):
+        raise ConvvizError(f"{name} is {value!r}: give True or False")
+    return bool(value)
 
 
 def _number_of_axes(given: dict[str, Any]) -> int:
@@ -363,13 +583,13 @@ def _pair(item: Any, whole: Any) -> tuple[int, int]:
     return both, both
 
 
-def _check_output(op: Operation) -> None:
+def _check_output(op: Operation | _Direct) -> None:
     for axis, size in enumerate(op.output_size):
         if size >= 1:
             continue
         i, k, d, (begin, end) = op.input_size[axis], op.kernel_size[axis], op.dilation[axis], op.padding[axis]
         span = d * (k - 1) + 1
-        if isinstance(op, Conv):
+        if not isinstance(op, ConvTranspose):
             spans = f"kernel_size is {show(op.kernel_size)}"
             if d > 1:
                 spans += f" with dilation {show(op.dilation)}, spanning {span} cells"

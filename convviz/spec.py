@@ -1,7 +1,7 @@
 """Operations and cases as text: what the command line, documents and JSON hold.
 
-A size is ``5`` or ``5,7`` (``7,`` is one axis), a padding also a pair ``0:1`` or a word. `parse_operation` and
-`show_parameters` are each other's inverse.
+A size is ``5`` or ``5,7`` (``7,`` is one axis), a padding also a pair ``0:1`` or a word, a flag ``true`` or ``false``.
+`parse_operation` and `show_parameters` are each other's inverse.
 """
 
 from __future__ import annotations
@@ -14,12 +14,18 @@ from convviz.cases import CASES, Case
 from convviz.errors import ConvvizError
 from convviz.ops import OPERATIONS, PADDING_WORDS, Operation, show
 
-_COUNTS = ("in_channels", "out_channels", "groups")
+_COUNTS = ("in_channels", "out_channels", "groups", "channels")
 
 
 def parameter_names() -> list[str]:
     """The parameters of all operations, in their order."""
     return list(dict.fromkeys(field.name for op in OPERATIONS.values() for field in fields(op)))
+
+
+def flag_names() -> list[str]:
+    """The parameters that are true or false."""
+    every = [field for op in OPERATIONS.values() for field in fields(op)]
+    return list(dict.fromkeys(field.name for field in every if isinstance(field.default, bool)))
 
 
 def parse_case(name: str, parameters: Mapping[str, str]) -> Case:
@@ -44,7 +50,7 @@ def parse_operation(name: str, parameters: Mapping[str, str]) -> Operation:
 
     >>> parse_operation("conv", {"input_size": "5", "kernel_size": "3,2", "padding": "0:1"})
     Conv(input_size=(5, 5), kernel_size=(3, 2), stride=(1, 1), padding=((0, 1), (0, 1)), dilation=(1, 1), \
-in_channels=1, out_channels=1, groups=1)
+in_channels=1, out_channels=1, groups=1, padding_mode='zeros')
     """
     if name not in OPERATIONS:
         raise ConvvizError(f'operation is "{name}": {nearest(name, OPERATIONS)}')
@@ -73,12 +79,22 @@ def show_parameters(op: Operation) -> dict[str, str]:
     shown = {}
     for field in fields(op):
         value = getattr(op, field.name)
-        text = show(value)
+        text = spell(value)
+        default = op.kernel_size if field.default is None else field.default  # a pooling's stride
         if isinstance(value, tuple) and len(value) == 1 and field.name == "input_size":
             text += ","  # says that there is one axis
-        if text != str(field.default):
+        if text != spell(default):
             shown[field.name] = text
     return shown
+
+
+def spell(value: Any) -> str:
+    """A parameter's value as text.
+
+    >>> spell(((0, 1), (0, 1))), spell("reflect"), spell(True)
+    ('0:1', 'reflect', 'true')
+    """
+    return str(value).lower() if isinstance(value, str | bool) else show(value)
 
 
 def command(op: Operation) -> str:
@@ -86,11 +102,17 @@ def command(op: Operation) -> str:
 
     >>> command(parse_operation("conv", {"input_size": "5", "kernel_size": "3", "stride": "2"}))
     'conv -i 5 -k 3 -s 2'
+    >>> command(parse_operation("average-pool", {"input_size": "5", "kernel_size": "3", "count_include_pad": "false"}))
+    'average-pool -i 5 -k 3 --no-count-include-pad'
     """
     short = {"input_size": "-i", "kernel_size": "-k", "stride": "-s", "padding": "-p", "dilation": "-d"}
     words = [op.name]
     for name, text in show_parameters(op).items():
-        words += [short.get(name, "--" + name.replace("_", "-")), text]
+        option = name.replace("_", "-")
+        if name in flag_names():
+            words.append(f"--{option}" if text == "true" else f"--no-{option}")
+        else:
+            words += [short.get(name, f"--{option}"), text]
     return " ".join(words)
 
 
@@ -104,10 +126,14 @@ def nearest(given: str, known: Iterable[str]) -> str:
 
 
 def _value(name: str, text: str) -> Any:
-    """int; tuple of ints or pairs; [pair] for one pair that holds for every axis; or a word."""
+    """int; tuple of ints or pairs; [pair] for one pair that holds for every axis; a word; or a bool."""
     text = text.strip()
-    if name == "padding" and text in PADDING_WORDS:
+    if name == "padding_mode" or (name == "padding" and text in PADDING_WORDS):
         return text
+    if name in flag_names():
+        if text not in ("true", "false"):
+            raise ConvvizError(f'{name} is "{text}": give true or false')
+        return text == "true"
     items = text.removesuffix(",").split(",")
     try:
         values = [_item(name, item) for item in items]

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from convviz.errors import ConvvizError
-from convviz.ops import Conv, Layout, Operation
-from convviz.windows import MOST_CELLS, canvas, windows
+from convviz.ops import AveragePool, ConvTranspose, Layout, MaxPool, Operation
+from convviz.windows import BEYOND, MOST_CELLS, PADDING, canvas, windows
 
 ORDERS = ("gather", "scatter")
 
@@ -33,23 +33,30 @@ class Step:
     index: int
     """Which step, from 0."""
     position: tuple[int, ...]
-    """The cell that the step is about: an output cell in gather order, an input cell in scatter order."""
+    """The cell that the step is about: an output cell in gather order, an input cell in scatter order (of the padded
+    input where the padding holds copies)."""
     corner: tuple[int, ...]
     """First cell of the window, in cells of the canvas."""
     reads: Indices
-    """(K,) flat index of the source cell behind each tap; -1 padding or cropped, -2 an inserted zero."""
+    """(K,) flat index of the source cell behind each tap; -1 padding or cropped, -2 an inserted zero, -3 past the
+    padding."""
     writes: Indices
     """(K,) flat index of the target cell behind each tap; -1 outside or cropped, -2 between two strides."""
     taps: Indices
     """(K,) flat index of the kernel's weight at each place of the window."""
     values: Array
-    """([in_channels,] K) what is read; 0 where there is no cell."""
-    weights: Array
-    """([out_channels, in_channels / groups,] K) the weights in window order."""
+    """([in_channels,] K) what is read; where there is no cell 0, for max pooling minus infinity."""
+    weights: Array | None
+    """([out_channels, in_channels / groups,] K) the weights in window order. Average pooling: ([channels, 1,] K) one
+    over the divisor. Max pooling: None."""
     products: Array
-    """([out_channels,] K) value times weight, summed over the input channels."""
+    """([out_channels,] K) value times weight, summed over the input channels. Max pooling: the values."""
     value: Any
     """([out_channels]) gather: the output cell's value, bias included. ([in_channels]) scatter: the input's."""
+    winner: Any = None
+    """([channels]) max pooling: the place in the window, 0 to K - 1, of its (first) greatest value."""
+    divisor: Any = None
+    """Average pooling: how many cells of the window count; in scatter order (K,) for the target behind each tap."""
 
 
 class Trace:
@@ -58,23 +65,28 @@ class Trace:
     Indexing gives a `Step`; ``len()`` is the number of steps, T. K is the number of kernel taps.
     """
 
-    def __init__(self, op: Operation, x: Array, weight: Array, bias: Array | None, order: str) -> None:
+    def __init__(self, op: Operation, x: Array, weight: Array | None, bias: Array | None, order: str) -> None:
         self.op = op
         self.order = order
         self.x = x
         self.weight = weight
+        """None for pooling."""
         self.bias = bias
-        self.layout: Layout = getattr(op, order)
+        layout: Layout = op.gather if order == "gather" else op.scatter
+        self.layout = layout
         """How the plane under the window (gather: the input, scatter: the output) is laid out."""
-        plane = op.input_size if order == "gather" else op.output_size
-        self.steps: tuple[int, ...] = op.output_size if order == "gather" else op.input_size
+        self.steps: tuple[int, ...] = layout.steps
         """Steps along each axis; their product is ``len(self)``."""
-        self.canvas: Indices = canvas(plane, self.layout.padding, self.layout.spacing)
-        """Flat index of each cell of the plane under the window, -1 and -2 as in `Step`."""
+        self.canvas: Indices = canvas(layout.plane, layout.padding, layout.spacing, layout.padding_mode, layout.beyond)
+        """Flat index of each cell of the plane under the window; -1, -2 and -3 as in `Step`."""
         # A convolution over the output can have more places than the input has cells (output_padding >= stride).
-        places = windows(self.canvas, op.kernel_size, self.layout.stride, op.dilation)
+        places = windows(self.canvas, op.kernel_size, layout.stride, op.dilation)
         self.windows: Indices = places[tuple(slice(n) for n in self.steps)]
         """(*steps, *kernel_size) view of the canvas: what the window covers at each step."""
+        self.cells: Indices = np.arange(len(self)).reshape(self.steps)
+        """(*steps) flat index of the cell that each step is about."""
+        if order == "scatter" and op.padding_mode != "zeros":
+            self.cells = canvas(op.input_size, op.padding, (1,) * len(self.steps), op.padding_mode)
 
     def __len__(self) -> int:
         return prod(self.steps)
@@ -93,59 +105,110 @@ class Trace:
 
     @property
     def reads(self) -> Indices:
-        """(T, K) flat index of the source cell of each link; -1 padding or cropped, -2 an inserted zero."""
-        return self._table() if self.order == "gather" else self._step_numbers()
+        """(T, K) flat index of the source cell of each link; negative where there is none, as in `Step`."""
+        return self._table() if self.order == "gather" else self._own()
 
     @property
     def writes(self) -> Indices:
         """(T, K) flat index of the target cell of each link; -1 outside or cropped, -2 between two strides."""
-        return self._table() if self.order == "scatter" else self._step_numbers()
+        return self._table() if self.order == "scatter" else self._own()
 
     def _table(self) -> Indices:
         return self.windows.reshape(len(self), -1)
 
-    def _step_numbers(self) -> Indices:
-        numbers = np.arange(len(self))[:, np.newaxis]
-        return np.broadcast_to(numbers, (len(self), prod(self.op.kernel_size)))
+    def _own(self) -> Indices:
+        return np.broadcast_to(self.cells.reshape(-1, 1), (len(self), prod(self.op.kernel_size)))
 
     @cached_property
     def output(self) -> Array:
         """The result. Shape ``output_size``, with (out_channels,) before it where the operation has channels."""
-        total = self._gathered() if self.order == "gather" else self._scattered()
+        if self._greatest is not None:
+            cells = self._greatest[1]
+            total = np.take_along_axis(self._x, np.maximum(cells, 0), axis=1)
+            if (cells < 0).any():  # a dilated window can miss the input
+                total = np.where(cells >= 0, total, -np.inf)
+        else:
+            total = self._gathered() if self.order == "gather" else self._scattered()
+        if self.divisors is not None:
+            total = total / self.divisors
         if self.bias is not None:
             total = total + self.bias.reshape(-1, 1)
         return self._shaped(total, self.op.output_size)
+
+    @cached_property
+    def divisors(self) -> Indices | None:
+        """Average pooling: (output cells,) how many cells of each window count. None for other operations."""
+        op = self.op
+        if not isinstance(op, AveragePool):
+            return None
+        layout = op.gather
+        laid = canvas(layout.plane, layout.padding, layout.spacing, beyond=layout.beyond)
+        counted = laid != BEYOND if op.count_include_pad else laid >= 0
+        seen = windows(counted, op.kernel_size, op.stride, op.dilation)
+        counts: Indices = seen.sum(axis=tuple(range(-len(op.kernel_size), 0))).reshape(-1)
+        return counts
+
+    @property
+    def winners(self) -> Indices | None:
+        """Max pooling: (channels, T) the place in the window of its first greatest value. None for other operations."""
+        return None if self._greatest is None else self._greatest[0]
+
+    @cached_property
+    def _greatest(self) -> tuple[Indices, Indices] | None:
+        """Max pooling: (channels, T) the winning places and the cells there, found tap by tap as a sum is."""
+        op = self.op
+        if not isinstance(op, MaxPool):
+            return None
+        places = np.zeros((op.channels, len(self)), np.int64)
+        winning = np.full_like(places, PADDING)
+        for n, place in enumerate(np.ndindex(*op.kernel_size)):
+            cells = self.windows[(..., *place)].reshape(-1)
+            best = np.take_along_axis(self._x, np.maximum(winning, 0), axis=1)
+            better = (cells >= 0) & ((winning < 0) | (self._x[:, np.maximum(cells, 0)] > best))
+            places[better] = n
+            winning = np.where(better, cells, winning)
+        return places, winning
 
     def __getitem__(self, t: int) -> Step:
         if not -len(self) <= t < len(self):
             raise IndexError(f"step {t} of {len(self)}")
         t %= len(self)
+        op, gather = self.op, self.order == "gather"
         position = tuple(int(p) for p in np.unravel_index(t, self.steps))
+        corner = tuple(p * s for p, s in zip(position, self.layout.stride, strict=True))
         covered = self.windows[position].reshape(-1)
-        own = np.full_like(covered, t)
-        reads, writes = (covered, own) if self.order == "gather" else (own, covered)
-        weights = self._weights[..., self.taps]
-        flat = self._x
-        values = np.where(reads >= 0, flat[:, np.maximum(reads, 0)], 0)
-        grouped = values.reshape(self.op.groups, -1, values.shape[-1])
-        products = np.einsum("gmck,gck->gmk", weights, grouped).reshape(-1, values.shape[-1])
-        if self.order == "gather":
-            value = self.output.reshape(self.op.out_channels, -1)[:, t]
+        own = np.full_like(covered, self.cells[position])
+        reads, writes = (covered, own) if gather else (own, covered)
+        value = (self.output.reshape(op.out_channels, -1) if gather else self._x)[:, own[0]]
+        values = self._read(reads)
+        weights, products, winner, divisor = None, values, None, None
+        if self.winners is not None:
+            winner = self.winners[:, t]
         else:
-            value = flat[:, t]
+            linear = self._weights[..., self.taps]
+            if self.divisors is not None:
+                divisor = self.divisors[t] if gather else np.where(writes >= 0, self.divisors[np.maximum(writes, 0)], 1)
+                linear = linear / divisor
+            grouped = values.reshape(op.groups, -1, values.shape[-1])
+            products = np.einsum("gmck,gck->gmk", linear, grouped).reshape(-1, values.shape[-1])
+            weights = linear.reshape(-1, *linear.shape[2:])
         if not self.channels:
             values, products, value = values[0], products[0], value[0]
-        shown = weights.reshape(-1, weights.shape[2], weights.shape[3]) if self.channels else weights[0, 0, 0]
-        corner = tuple(p * s for p, s in zip(position, self.layout.stride, strict=True))
-        return Step(t, position, corner, reads, writes, self.taps, values, shown, products, value)
+            weights = None if weights is None else weights[0, 0]
+            winner = None if winner is None else winner[0]
+        return Step(
+            t, position, corner, reads, writes, self.taps, values, weights, products, value, winner, divisor
+        )  # fmt: skip
 
     def matrix(self) -> Array:
         """The dense C of ``y = C x``: one row an output cell, one column an input cell (bias aside).
 
         With channels, rows and columns run over (channel, cell). Raises `ConvvizError` where it would have more
-        than 64 million entries.
+        than 64 million entries, and for max pooling, which has none.
         """
         op = self.op
+        if isinstance(op, MaxPool):
+            raise ConvvizError("operation is max-pool: a maximum is not linear, so no matrix computes it")
         cells_out, cells_in = prod(op.output_size), prod(op.input_size)
         rows, columns = cells_out * op.out_channels, cells_in * op.in_channels
         if rows * columns > MOST_CELLS:
@@ -155,9 +218,12 @@ class Trace:
         reads, writes, taps = self.reads, self.writes, self.taps
         t, k = np.nonzero((reads >= 0) & (writes >= 0))
         for g in range(op.groups):
-            # Two links never share their source and target cell, so plain assignment loses nothing.
-            block = c[g, :, :, g]
-            block[:, writes[t, k], :, reads[t, k]] = np.moveaxis(self._weights[g][..., taps[k]], -1, 0)
+            entries = np.moveaxis(self._weights[g][..., taps[k]], -1, 0)
+            # Added, not assigned: padding that copies a cell links it to the same target once more.
+            at: Any = (slice(None), writes[t, k], slice(None), reads[t, k])
+            np.add.at(c[g, :, :, g], at, entries)
+        if self.divisors is not None:
+            c = c / self.divisors[:, np.newaxis, np.newaxis, np.newaxis]
         return c.reshape(rows, columns)
 
     @property
@@ -169,14 +235,22 @@ class Trace:
     def _x(self) -> Array:
         return self.x.reshape(self.op.in_channels, -1)
 
+    def _read(self, cells: Indices) -> Array:
+        """(in_channels, ...) the values of the cells; where there is none 0, for max pooling minus infinity."""
+        values = self._x[..., np.maximum(cells, 0)]
+        here = cells >= 0
+        return values if here.all() else np.where(here, values, -np.inf if isinstance(self.op, MaxPool) else 0)
+
     @property
     def _weights(self) -> Array:
-        """(groups, out_channels / groups, in_channels / groups, K): one form for both operations' layouts."""
+        """(groups, out_channels / groups, in_channels / groups, K): one form for all linear operations."""
         op = self.op
-        if isinstance(op, Conv):
-            return self.weight.reshape(op.groups, op.out_channels // op.groups, op.in_channels // op.groups, -1)
-        stored = self.weight.reshape(op.groups, op.in_channels // op.groups, op.out_channels // op.groups, -1)
-        return stored.swapaxes(1, 2)
+        if self.weight is None:  # an average is a sum, divided at the end
+            return np.ones((op.groups, 1, 1, prod(op.kernel_size)), np.int64)
+        if isinstance(op, ConvTranspose):
+            stored = self.weight.reshape(op.groups, op.in_channels // op.groups, op.out_channels // op.groups, -1)
+            return stored.swapaxes(1, 2)
+        return self.weight.reshape(op.groups, op.out_channels // op.groups, op.in_channels // op.groups, -1)
 
     def _shaped(self, flat: Array, size: tuple[int, ...]) -> Array:
         return flat.reshape(-1, *size) if self.channels else flat.reshape(size)
@@ -184,7 +258,7 @@ class Trace:
     def _gathered(self) -> Array:
         """Slide the window over the value canvas: sum tap by tap over the view."""
         op = self.op
-        values = np.where(self.canvas >= 0, self._x[:, np.maximum(self.canvas, 0)], 0)
+        values = self._read(self.canvas)
         seen = windows(values, op.kernel_size, self.layout.stride, op.dilation)
         seen = seen[(slice(None), *(slice(n) for n in self.steps))]
         seen = seen.reshape(op.groups, -1, *seen.shape[1:])
@@ -194,10 +268,10 @@ class Trace:
         return np.asarray(total).reshape(op.out_channels, -1)
 
     def _scattered(self) -> Array:
-        """Stamp tap by tap: through one tap no two input cells reach the same output cell."""
+        """Stamp tap by tap: through one tap no two steps reach the same output cell."""
         op = self.op
-        x = self._x.reshape(op.groups, -1, len(self))
-        dtype = np.result_type(self.x, self.weight)
+        x = self._x[:, self.cells.reshape(-1)].reshape(op.groups, -1, len(self))
+        dtype = np.result_type(self.x, self._weights)
         total = np.zeros((op.out_channels, prod(op.output_size)), dtype)
         for place, tap in zip(np.ndindex(*op.kernel_size), self.taps, strict=True):
             target = self.windows[(..., *place)].reshape(-1)
@@ -226,11 +300,12 @@ def trace(
         Its kernel, shape ``op.kernel_size``; with channels PyTorch's layout: (out_channels, in_channels / groups,
         *kernel_size) for a convolution, (in_channels, out_channels / groups, *kernel_size) for a transposed one.
         Without x and weight the values are those of the guide's numerical figures: ``RandomState(1234)``, first
-        ``randint(0, 4)`` for the input, then ``randint(0, 3)`` for the kernel.
+        ``randint(0, 4)`` for the input, then ``randint(0, 3)`` for the kernel. Pooling has no weight and no bias.
     bias
         A number, or one for each output channel.
     order
-        "gather": one step per output cell, whose window reads. "scatter": one step per input cell, which stamps.
+        "gather": one step per output cell, whose window reads. "scatter": one step per input cell, which stamps (per
+        cell of the padded input where the padding holds copies); max pooling has no such order.
 
     Raises
     ------
@@ -249,8 +324,12 @@ def trace(
     """
     if order not in ORDERS:
         raise ConvvizError(f'order is "{order}": give "gather" or "scatter"')
+    pooling = isinstance(op, MaxPool | AveragePool)
+    for name, extra in (("weight", weight), ("bias", bias)):
+        if pooling and extra is not None:
+            raise ConvvizError(f"{name} is given: {op.name} has none, leave it out")
     channels = op.in_channels > 1 or op.out_channels > 1
-    outer = (op.out_channels, op.in_channels) if isinstance(op, Conv) else (op.in_channels, op.out_channels)
+    outer = (op.in_channels, op.out_channels) if isinstance(op, ConvTranspose) else (op.out_channels, op.in_channels)
     x_shape = ((op.in_channels,) if channels else ()) + op.input_size
     weight_shape = ((outer[0], outer[1] // op.groups) if channels else ()) + op.kernel_size
     for name, given, shape in (("input_size", x, x_shape), ("kernel_size", weight, weight_shape)):
@@ -258,17 +337,17 @@ def trace(
             raise ConvvizError(f"{name} is {getattr(op, name)}: at most {MOST_CELLS} cells can be traced")
     # The input is drawn even where the kernel alone is to be random, so that the kernel is always the same one.
     random = np.random.RandomState(1234)
-    drawn_x = random.randint(0, 4, x_shape, dtype=np.int64) if x is None or weight is None else x
-    drawn_weight = random.randint(0, 3, weight_shape, dtype=np.int64) if weight is None else weight
-    numbers = (
-        _numbers("x", drawn_x if x is None else x, x_shape),
-        _numbers("weight", drawn_weight, weight_shape),
-    )
+    drawn = random.randint(0, 4, x_shape, dtype=np.int64) if x is None or weight is None else x
+    x_array = _numbers("x", drawn if x is None else x, x_shape)
+    weight_array = None
+    if not pooling:
+        drawn = random.randint(0, 3, weight_shape, dtype=np.int64) if weight is None else weight
+        weight_array = _numbers("weight", drawn, weight_shape)
     bias_array = None
     if bias is not None:
         scalar = np.ndim(bias) == 0
         bias_array = _numbers("bias", np.full(op.out_channels, bias) if scalar else bias, (op.out_channels,))
-    return Trace(op, *numbers, bias_array, order)
+    return Trace(op, x_array, weight_array, bias_array, order)
 
 
 def _numbers(name: str, given: ArrayLike, shape: tuple[int, ...]) -> Array:

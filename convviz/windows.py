@@ -1,6 +1,7 @@
 """Stride tricks: a canvas of cell indices, and the sliding windows over it. No other module has any."""
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,21 @@ from convviz.errors import ConvvizError
 
 PADDING = -1
 INSERTED = -2
+BEYOND = -3
+
+_NUMPY_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 # A link table is for pictures and teaching; this many cells is far beyond both and still only half a gigabyte.
 MOST_CELLS = 1 << 26
 
 
-def canvas(size: Sequence[int], padding: Sequence[tuple[int, int]], spacing: Sequence[int]) -> NDArray[np.int64]:
+def canvas(
+    size: Sequence[int],
+    padding: Sequence[tuple[int, int]],
+    spacing: Sequence[int],
+    mode: str = "zeros",
+    beyond: Sequence[int] | None = None,
+) -> NDArray[np.int64]:
     """The plane that a window slides over, as flat indices of the cells that lie on it.
 
     Parameters
@@ -28,12 +38,17 @@ def canvas(size: Sequence[int], padding: Sequence[tuple[int, int]], spacing: Seq
     spacing
         Distance between two neighbouring cells along each axis: 1 puts them side by side, ``s`` inserts
         ``s - 1`` cells in between.
+    mode
+        Other than "zeros" (for a plane whose cells lie side by side): "reflect", "replicate" or "circular" padding
+        holds the index of the cell that it copies.
+    beyond
+        How many cells of the end's padding along each axis lie past what counts as padding.
 
     Returns
     -------
     array
-        Flat row-major index of each cell, `PADDING` (-1) where the canvas is padding and `INSERTED` (-2) between
-        two cells that were pulled apart.
+        Flat row-major index of each cell, `PADDING` (-1) where the canvas is padding, `INSERTED` (-2) between two
+        cells that were pulled apart and `BEYOND` (-3) past the padding.
 
     Examples
     --------
@@ -41,15 +56,21 @@ def canvas(size: Sequence[int], padding: Sequence[tuple[int, int]], spacing: Seq
     array([[-1, -1, -1],
            [ 0, -2,  1],
            [ 2, -2,  3]])
+    >>> canvas((3,), ((2, 1),), (1,), "reflect")
+    array([2, 1, 0, 1, 2, 1])
     """
     inner = [(n - 1) * s + 1 for n, s in zip(size, spacing, strict=True)]
     shape = [max(n + begin + end, 0) for n, (begin, end) in zip(inner, padding, strict=True)]
-    cells = 1
-    for n in shape:
-        cells *= n
-    if cells > MOST_CELLS:
+    if prod(shape) > MOST_CELLS:
         shown = ",".join(map(str, shape))
         raise ConvvizError(f"input_size with its padding makes {shown} cells: at most {MOST_CELLS} can be traced")
+    if mode != "zeros":
+        copied: NDArray[np.int64] = np.pad(
+            np.arange(prod(size)).reshape(size),
+            padding,
+            mode=_NUMPY_MODES[mode],  # type: ignore[call-overload]
+        )
+        return copied
     full = np.full(shape, PADDING, dtype=np.int64)
     # Along each axis: where the plane's own cells (spaced out) lie on the canvas, after any cropping.
     whole = tuple(slice(max(begin, 0), max(begin + n, 0)) for n, (begin, _) in zip(inner, padding, strict=True))
@@ -62,6 +83,8 @@ def canvas(size: Sequence[int], padding: Sequence[tuple[int, int]], spacing: Seq
         on_plane.append(np.flatnonzero(kept))
     flat = np.ravel_multi_index(np.ix_(*on_plane), tuple(size))
     full[np.ix_(*on_canvas)] = flat
+    for axis, cells in enumerate(beyond or ()):
+        full[(slice(None),) * axis + (slice(shape[axis] - cells, None),)] = BEYOND
     return full
 
 

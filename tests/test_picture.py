@@ -92,7 +92,7 @@ def test_the_middle_of_each_cell_has_the_colour_of_its_kind_and_state(name, orde
     theme = THEMES[theme_name]
     picture = animate(traced, theme=theme_name)
     shown, looked, passed_over = None, 0, 0
-    planes = stack.layout(traced)[:2]
+    planes = [plane for level in stack.layout(traced).levels for plane in level]
     for t, (box, pixels) in enumerate(Raster(picture.frames)):
         shown = pixels.copy() if shown is None else shown
         left, top, right, bottom = box

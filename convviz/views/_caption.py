@@ -11,7 +11,7 @@ from convviz import describe
 from convviz.scene import Frames, Layer, Line, Polygon, Shape, Text, fixed, text_width
 from convviz.theme import Theme
 from convviz.trace import Trace
-from convviz.views._planes import CROSS, DATA, DROPPED, INSERTED, PADDING, UNVISITED, Sheet
+from convviz.views._planes import BEYOND, CROSS, DATA, DROPPED, INSERTED, PADDING, UNVISITED, WINNER, Sheet
 
 SIZE = 6.5
 LEADING = 10.5
@@ -61,6 +61,8 @@ def _entries(legend: Sequence[tuple[str, Sheet]], theme: Theme) -> list[tuple[st
         (DATA, False, "input", theme.data),
         (PADDING, False, "padding", theme.padding),
         (INSERTED, False, "inserted zero", theme.inserted),
+        (BEYOND, False, "past the padding", theme.dropped),
+        (WINNER, False, "greatest", theme.target),
         (UNVISITED, False, "not read", theme.unvisited),
         (DROPPED, False, "cropped or not read", theme.dropped),
         (DATA, True, "output", theme.target),
@@ -78,11 +80,11 @@ def _legend(entries: list[tuple[str, str, str]], y: float, inner: float, theme: 
         if x > MARGIN and x + wide > MARGIN + inner:
             x, y = MARGIN, y + LEADING
         box = np.array([(0, 0), (1, 0), (1, 1), (0, 1)]) * SWATCH + (x, y - SWATCH / 2)
-        dash = None if kind in (DATA, UNVISITED) else (1.6, 1.2)
+        dash = None if kind in (DATA, UNVISITED, WINNER) else (1.6, 1.2)
         shapes.append(Polygon(box, color, stroke=theme.line, width=0.6, dash=dash, role="legend"))
         if kind == INSERTED:
             shapes.append(Polygon((box - box.mean(axis=0)) * 0.36 + box.mean(axis=0), stroke=theme.line, width=0.4))
-        elif kind in (DROPPED, UNVISITED):
+        elif kind in (BEYOND, DROPPED, UNVISITED):
             shapes.append(Line(CROSS * SWATCH + (x, y - SWATCH / 2), theme.line, 0.4))
         shapes.append(Text(x + SWATCH + 3, y, label, SIZE, theme.text, role="legend"))
         x += wide + 8

@@ -16,6 +16,10 @@ PADDING = "padding"
 INSERTED = "inserted"
 DROPPED = "dropped"
 """Takes no part: cropped, stepped over by the stride, or padding that no window covers."""
+BEYOND = "beyond"
+"""Past the padding, under a window of ceil_mode that runs past it: counted by nothing."""
+WINNER = "winner"
+"""The cell under the window that max pooling takes."""
 UNVISITED = "unvisited"
 """A cell of the plane itself that no window covers."""
 
@@ -30,7 +34,8 @@ class Sheet:
     kinds: NDArray[np.str_]
     """(rows, columns) the kind of each cell."""
     indices: NDArray[np.int64]
-    """(rows, columns) the flat index of each cell of the plane itself, negative elsewhere."""
+    """(rows, columns) the flat index of each cell of the plane itself, in padding of the cell that it copies; negative
+    where there is no cell."""
     origin: tuple[int, int]
     """Row and column of the canvas's first cell: cells before it are cropped."""
     size: tuple[int, int]
@@ -59,26 +64,33 @@ def lift(sizes: tuple[int, ...]) -> tuple[int, int]:
 
 def sheets(trace: Trace) -> tuple[Sheet, Sheet]:
     """The plane that is read and the plane that is written. The window walks over the one of the trace's order."""
-    op = trace.op
     gather = trace.order == "gather"
-    windowed = _windowed(trace, op.input_size if gather else op.output_size, written=not gather)
-    other = _whole(op.output_size if gather else op.input_size, written=gather)
+    windowed = _windowed(trace, written=not gather)
+    other = _stepped(trace, written=gather)
     return (windowed, other) if gather else (other, windowed)
 
 
-def _whole(size: tuple[int, ...], written: bool) -> Sheet:
-    shape = lift(size)
-    indices = np.arange(shape[0] * shape[1]).reshape(shape)
-    return Sheet(np.full(shape, DATA), indices, (0, 0), shape, written)
+def _stepped(trace: Trace, written: bool) -> Sheet:
+    """The plane with a cell a step; where the padding holds copies, they step too."""
+    indices = trace.cells.reshape(lift(trace.steps))
+    kinds = np.full(indices.shape, DATA, dtype="<U9")
+    if trace.op.padding_mode != "zeros" and not written:
+        plain = windows.canvas(trace.op.input_size, trace.op.padding, (1,) * len(trace.steps))
+        kinds[plain.reshape(kinds.shape) == windows.PADDING] = PADDING
+    return Sheet(kinds, indices, (0, 0), indices.shape, written)
 
 
-def _windowed(trace: Trace, size: tuple[int, ...], written: bool) -> Sheet:
+def _windowed(trace: Trace, written: bool) -> Sheet:
     op, layout = trace.op, trace.layout
     shown = tuple((max(begin, 0), max(end, 0)) for begin, end in layout.padding)
-    indices = windows.canvas(size, shown, layout.spacing)
+    plain = windows.canvas(layout.plane, shown, layout.spacing, beyond=layout.beyond)
+    indices = plain
+    if layout.padding_mode != "zeros":
+        indices = windows.canvas(layout.plane, shown, layout.spacing, layout.padding_mode)
     kinds = np.full(indices.shape, DATA, dtype="<U9")
-    kinds[indices == windows.PADDING] = DROPPED if written else PADDING
-    kinds[indices == windows.INSERTED] = DROPPED if written else INSERTED
+    kinds[plain == windows.PADDING] = DROPPED if written else PADDING
+    kinds[plain == windows.INSERTED] = DROPPED if written else INSERTED
+    kinds[plain == windows.BEYOND] = BEYOND
     covered = np.ones(indices.shape, bool)
     for axis, touched in enumerate(_covered(op.kernel_size, op.dilation, layout, trace.steps, indices.shape)):
         covered &= np.expand_dims(touched, tuple(a for a in range(indices.ndim) if a != axis))

@@ -1,22 +1,37 @@
 """The isometric picture: the plane that is read below, the plane that is written above, the window between them.
 
-Its measures are those of the figures in Dumoulin & Visin's guide, so that theme "reference" is that picture.
+Its measures are those of the figures in Dumoulin & Visin's guide, so that theme "reference" is that picture. Channels
+are piled up, and each group of channels, which is a convolution of its own, stands beside the others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convviz.errors import ConvvizError
-from convviz.scene import Frames, Layer, Line, Points, Polygon, Shape, fixed
+from convviz.scene import DOTS_PER_POINT, Frames, Layer, Line, Points, Polygon, Shape, Text, fixed, text_width
 from convviz.theme import Theme
 from convviz.trace import Trace
 from convviz.views import _caption
-from convviz.views._planes import CROSS, DATA, DROPPED, INSERTED, PADDING, UNVISITED, Sheet, lift, sheets
+from convviz.views._planes import (
+    BEYOND,
+    CROSS,
+    DATA,
+    DROPPED,
+    INSERTED,
+    PADDING,
+    UNVISITED,
+    WINNER,
+    Sheet,
+    lift,
+    sheets,
+)
 
 CELL = 72.27 / 2.54 / 2
 """Side of a cell: half a centimetre."""
@@ -29,7 +44,13 @@ THICK, THIN = 0.8, 0.4
 DASH = (3.0, 3.0)
 MARGIN = 10.0 + THIN
 SHIFT_LEFT = 2.5
-"""How far the plane above is moved to the left."""
+"""How far the planes above are moved to the left."""
+PILED = 0.7
+"""Rise from one channel to the next, as a part of the rise that leaves both uncovered."""
+MOST_PILED = 6
+"""Channels or groups that are all drawn; of more, the first three and the last."""
+LEAST_CELL = 2 / DOTS_PER_POINT
+NOTE = _caption.SIZE
 
 
 @dataclass(frozen=True)
@@ -69,14 +90,39 @@ class Plane:
         )
         return np.concatenate([upright, level])
 
+    @property
+    def right_corner(self) -> Points:
+        """The point furthest to the right."""
+        corner: Points = self.corners()[2]
+        return corner
+
     def corners(self) -> Points:
         """The (4, 2) outline of the whole plane."""
         height, width = self.sheet.kinds.shape
         return self.cells(np.zeros((1, 2), np.int64), height, width).reshape(4, 2)
 
 
-def layout(trace: Trace) -> tuple[Plane, Plane, float, float]:
-    """The plane below, the plane above, and the picture's width and height."""
+@dataclass(frozen=True)
+class Stack:
+    """Every plane of the picture, placed."""
+
+    levels: tuple[tuple[Plane, ...], ...]
+    """From the bottom to the top: first the channels that are read, then those that are written; at each level one
+    plane for each group of channels, from left to right."""
+    read: int
+    """How many levels are read."""
+    groups: tuple[int, ...]
+    """Which groups are drawn."""
+    elided: tuple[bool, ...]
+    """Whether channels are left out above each level."""
+    notes: tuple[tuple[float, float, str], ...]
+    """x, y and words for what is left out."""
+    width: float
+    height: float
+
+
+def layout(trace: Trace) -> Stack:
+    """Where everything lies."""
     below, above = sheets(trace)
     for sheet in (below, above):
         if max(sheet.kinds.shape) > MOST_CELLS:
@@ -87,36 +133,84 @@ def layout(trace: Trace) -> tuple[Plane, Plane, float, float]:
             )
     cell = CELL
     for _ in range(2):
-        planes, size = _place(below, above, cell)
+        placed = _place(trace, below, above, cell)
         # What does not shrink (margins) is small, so one step of the secant finds the cell.
-        longest = max(size)
+        longest = max(placed.width, placed.height)
         if longest <= LONGEST_SIDE:
             break
         cell *= (LONGEST_SIDE - 2 * MARGIN) / (longest - 2 * MARGIN)
-    planes, size = _place(below, above, cell)
-    return *planes, *size
+    if cell < LEAST_CELL:
+        raise ConvvizError(
+            f"input_size is {','.join(map(str, trace.op.input_size))}: with its channels, the picture would have cells "
+            f"of less than 2 pixels; give fewer cells, channels or groups"
+        )
+    return _place(trace, below, above, cell)
 
 
-def _place(below: Sheet, above: Sheet, cell: float) -> tuple[tuple[Plane, Plane], tuple[float, float]]:
-    # The planes are parallel, so this leaves one cell between them; a strip of one row gets a little more.
-    up = (max(below.kinds.shape[0], 2) + 1) * cell
-    low, high = Plane(below, cell), Plane(above, cell, -SHIFT_LEFT, up)
-    both = np.concatenate([low.corners(), high.corners()])
+def _place(trace: Trace, below: Sheet, above: Sheet, cell: float) -> Stack:
+    op = trace.op
+    groups, read, written = (_drawn(n) for n in (op.groups, op.in_channels // op.groups, op.out_channels // op.groups))
+    # The planes are parallel, so a rise of their rows and one leaves one cell between them; a strip of one row gets a
+    # little more. Channels lie closer, but for the gap where some are left out.
+    low, high = ((max(sheet.kinds.shape[0], 2) + 1) * cell for sheet in (below, above))
+    skipped = [*_skipped(read), 0, *_skipped(written)]
+    rises = [low * (1 if n else PILED) for n in _skipped(read)] + [low]
+    rises += [high * (1 if n else PILED) for n in _skipped(written)]
+    column = [Plane(below, cell)]
+    for n, rise in enumerate(rises, 1):
+        sheet, right = (below, 0.0) if n < len(read) else (above, -SHIFT_LEFT)
+        column.append(Plane(sheet, cell, right, column[-1].up + rise))
+    notes = []
+    for lower, upper, more in zip(column, column[1:], skipped, strict=False):
+        if more:
+            x, y = (lower.right_corner + upper.right_corner) / 2
+            notes.append(Text(float(x) + NOTE, float(y), f"{more} more", NOTE, ""))
+    both = np.concatenate([plane.corners() for plane in column] + [np.reshape(note.extent, (2, 2)) for note in notes])
     (left, top), (right, bottom) = both.min(axis=0) - MARGIN, both.max(axis=0) + MARGIN
-    planes = Plane(below, cell, -left, top), Plane(above, cell, -SHIFT_LEFT - left, up + top)
-    return planes, (float(right - left), float(bottom - top))
+    columns, words, start, gap = [], [], 0.0, 1.5 * cell - 2 * MARGIN
+    for more in (*_skipped(groups), 0):
+        columns.append([replace(plane, right=plane.right + start - left, up=plane.up + top) for plane in column])
+        words += [(note.x + start - left, note.y - top, note.text) for note in notes]
+        end = start + right - left
+        start = end + gap
+        if more:
+            label = f"{more} more groups"
+            words.append((start + MARGIN, (bottom - top) / 2, label))
+            start += text_width(label, NOTE) + 1.5 * cell
+    return Stack(
+        tuple(zip(*columns, strict=True)), len(read), groups, tuple(map(bool, (*skipped, 0))), tuple(words),
+        float(end), float(bottom - top),
+    )  # fmt: skip
+
+
+def _drawn(count: int) -> tuple[int, ...]:
+    """Which of ``count`` channels or groups are drawn: all, or the first three and the last."""
+    return tuple(range(count)) if count <= MOST_PILED else (0, 1, 2, count - 1)
+
+
+def _skipped(drawn: tuple[int, ...]) -> list[int]:
+    """How many are left out between each two that are drawn."""
+    return [b - a - 1 for a, b in pairwise(drawn)]
 
 
 def frames(trace: Trace, theme: Theme, caption: bool = False) -> Frames:
     """The stack picture of ``trace``, one frame a step."""
-    below, above, width, height = layout(trace)
+    stack = layout(trace)
+    below, above = stack.levels[0][0], stack.levels[-1][0]
     scale = min(1.0, 1.6 * below.cell / CELL)
     pen = _Pen(theme, THICK * scale, THIN * scale, (DASH[0] * scale, DASH[1] * scale))
-    moving = _Moving(trace, below, above, pen)
-    layers = [fixed(pen.sheet(below, theme.data)), Layer("moving", moving.below)]
-    layers += [fixed(pen.sheet(above, theme.target)), Layer("moving", moving.above)]
-    picture = Frames(width, height, len(trace), theme.background, tuple(layers))
+    moving = _Moving(trace, stack, pen)
+    layers = []
+    for n, planes in enumerate(stack.levels):
+        color = theme.data if n < stack.read else theme.target
+        layers.append(fixed([shape for plane in planes for shape in pen.sheet(plane, color)]))
+        layers.append(Layer("moving", partial(moving.level, n)))
+    if stack.notes:
+        layers.append(fixed([Text(x, y, words, NOTE, theme.text, role="note") for x, y, words in stack.notes]))
+    picture = Frames(stack.width, stack.height, len(trace), theme.background, tuple(layers))
     kinds = [(kind, plane.sheet) for plane in (below, above) for kind in np.unique(plane.sheet.kinds)]
+    if trace.winners is not None:
+        kinds.append((WINNER, below.sheet))
     return _caption.worded(picture, trace, theme, kinds if caption else None)
 
 
@@ -137,7 +231,12 @@ class _Pen:
                 Line(plane.grid(0, 0, height, width), line, self.thick),
             ]
         shapes: list[Shape] = []
-        for kind, fill in ((PADDING, theme.padding), (INSERTED, theme.inserted), (DROPPED, theme.dropped)):
+        for kind, fill in (
+            (PADDING, theme.padding),
+            (INSERTED, theme.inserted),
+            (DROPPED, theme.dropped),
+            (BEYOND, theme.dropped),
+        ):
             at = np.argwhere(kinds == kind)
             if fill and len(at):
                 shapes.append(Polygon(plane.cells(at), fill, role=kind))
@@ -159,7 +258,7 @@ class _Pen:
         theme = self.theme
         if kind == INSERTED and theme.inserted:
             return [Polygon(plane.cells(at, inset=0.32), stroke=theme.line, width=self.thin, role="mark")]
-        if (kind == DROPPED and theme.dropped) or (kind == UNVISITED and theme.unvisited):
+        if (kind in (BEYOND, DROPPED) and theme.dropped) or (kind == UNVISITED and theme.unvisited):
             places = at[:, np.newaxis, np.newaxis, :] + CROSS
             return [
                 Line(plane.points(places[..., 0], places[..., 1]).reshape(-1, 2, 2), theme.line, self.thin, role="mark")
@@ -188,36 +287,49 @@ class _Pen:
 
 
 class _Moving:
-    """The shapes of one step: the window on its plane, the cell on the other, the four lines between them."""
+    """The shapes of one step: the window on its planes, the cell on the others, the four lines through them all."""
 
-    def __init__(self, trace: Trace, below: Plane, above: Plane, pen: _Pen) -> None:
-        self.below_plane, self.above_plane, self.pen = below, above, pen
+    def __init__(self, trace: Trace, stack: Stack, pen: _Pen) -> None:
+        self.trace, self.stack, self.pen = trace, stack, pen
         self.gather = trace.order == "gather"
         self.steps, self.stride = lift(trace.steps), np.array(lift(trace.layout.stride))
         kernel, dilation = lift(trace.op.kernel_size), np.array(lift(trace.op.dilation))
         self.taps = np.argwhere(np.ones(kernel)) * dilation
         self.spread = bool((self.taps[-1] + 1 > kernel).any())
-        self.window_origin = np.array((below if self.gather else above).sheet.origin)
+        self.window_origin = np.array(stack.levels[0 if self.gather else -1][0].sheet.origin)
 
-    def _places(self, t: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def level(self, n: int, t: int) -> Sequence[Shape]:
+        """What moves on the planes of level ``n``, and the lines from there to the level above."""
         at = np.array(np.unravel_index(t, self.steps))
-        return at, self.window_origin + at * self.stride
-
-    def below(self, t: int) -> Sequence[Shape]:
-        at, corner = self._places(t)
-        pen, below, above = self.pen, self.below_plane, self.above_plane
-        height, width = self.taps[-1] + 1
-        if self.gather:
-            shapes = pen.window(below, corner, self.taps, self.spread)
-            low, high = below.cells(corner[np.newaxis], height, width), above.cells(at[np.newaxis])
-        else:
-            shapes = pen.cell(below, at)
-            low, high = below.cells(at[np.newaxis]), above.cells(corner[np.newaxis], height, width)
-        shapes.append(Line(np.stack([low[0], high[0]], axis=1), pen.theme.edge, pen.thin, role="lines"))
+        corner = self.window_origin + at * self.stride
+        stack, pen = self.stack, self.pen
+        shapes: list[Shape] = []
+        for number, plane in enumerate(stack.levels[n]):
+            if self._windowed(n):
+                shapes += pen.window(plane, corner, self.taps, self.spread)
+                if self.trace.winners is not None:
+                    shapes += self._winner(plane, corner, stack.groups[number], t)
+            else:
+                shapes += pen.cell(plane, at)
+            if n + 1 < len(stack.levels):
+                ends = [self._outline(m, stack.levels[m][number], at, corner) for m in (n, n + 1)]
+                dash = pen.dash if stack.elided[n] else None
+                shapes.append(Line(np.stack(ends, axis=1), pen.theme.edge, pen.thin, dash, role="lines"))
         return shapes
 
-    def above(self, t: int) -> Sequence[Shape]:
-        at, corner = self._places(t)
-        if self.gather:
-            return self.pen.cell(self.above_plane, at)
-        return self.pen.window(self.above_plane, corner, self.taps, self.spread)
+    def _windowed(self, n: int) -> bool:
+        return (n < self.stack.read) == self.gather
+
+    def _outline(self, n: int, plane: Plane, at: NDArray[np.int64], corner: NDArray[np.int64]) -> Points:
+        """The (4, 2) corners of what moves on a plane of level ``n``."""
+        height, width = self.taps[-1] + 1 if self._windowed(n) else (1, 1)
+        return plane.cells(corner if self._windowed(n) else at, height, width).reshape(4, 2)
+
+    def _winner(self, plane: Plane, corner: NDArray[np.int64], channel: int, t: int) -> list[Shape]:
+        """The cell that max pooling takes, in the colour of the plane that it goes to."""
+        assert self.trace.winners is not None
+        at = corner + self.taps[self.trace.winners[channel, t]]
+        if plane.sheet.indices[tuple(at)] < 0:
+            return []
+        theme, pen = self.pen.theme, self.pen
+        return [Polygon(plane.cells(at[np.newaxis]), theme.target, stroke=theme.line, width=pen.thick, role=WINNER)]
