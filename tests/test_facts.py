@@ -1,0 +1,106 @@
+"""What `describe` says of the algebra, against the matrix and the table themselves."""
+
+from __future__ import annotations
+
+import json
+from math import prod
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import operations
+from test_padding_mode import padded
+from test_pool import pools
+
+from convviz import AveragePool, Conv, ConvTranspose, MaxPool, trace
+from convviz.describe import a, alt_text, facts, formula, matrix, receptive_field, report, step_text
+
+ANY = st.one_of(operations(), operations(channels=True), padded(), padded(channels=True), pools(), pools())
+
+
+def ones(op):
+    """A trace whose weights are all one, so that nothing cancels."""
+    if isinstance(op, MaxPool | AveragePool):
+        return trace(op)
+    return trace(op, weight=np.ones(trace(op).weight.shape, int))
+
+
+@settings(max_examples=400, deadline=None)
+@given(ANY)
+def test_the_matrix_is_counted_as_it_is_built(op):
+    told = matrix(op)
+    if isinstance(op, MaxPool):
+        assert told is None
+        return
+    built = ones(op).matrix()
+    assert told["shape"] == list(built.shape)
+    assert told["nonzeros"] == np.count_nonzero(built)
+    assert told["sparsity"] == pytest.approx(np.mean(built == 0))
+
+
+@settings(max_examples=300, deadline=None)
+@given(operations())
+def test_the_receptive_field_is_what_an_output_can_reach(op):
+    # Room around, so that the borders cut nothing off.
+    wide = [sum(n) for n in zip(receptive_field(op), (20,) * len(op.stride), strict=True)]
+    keywords = {"padding": 0, "dilation": op.dilation, "stride": op.stride}
+    traced = trace(type(op)(tuple(wide), op.kernel_size, **keywords))
+    spans = np.zeros(len(wide), int)
+    for reads in traced.reads:
+        cells = np.unravel_index(reads[reads >= 0], wide)
+        if len(cells[0]):
+            spans = np.maximum(spans, [axis.max() - axis.min() + 1 for axis in cells])
+    assert tuple(spans) == receptive_field(op)
+
+
+@settings(max_examples=300, deadline=None)
+@given(ANY)
+def test_facts_are_json_and_the_report_says_the_same(op):
+    told = facts(op)
+    assert json.loads(json.dumps(told)) == told
+    assert told["output_size"] == list(op.output_size)
+    assert all(line.endswith(f"= {n}") for line, n in zip(formula(op), op.output_size, strict=False))
+    text = report(op)
+    assert text.count("\n") >= 6
+    assert told["alt_text"] in text
+    if told["matrix"]:
+        rows, columns = told["matrix"]["shape"]
+        assert f"{rows} × {columns}, {told['matrix']['nonzeros']} of its {rows * columns} entries" in text
+    for order, steps in told["steps"].items():
+        if steps is not None:
+            traced = trace(op, order=order)
+            assert len(traced) == steps
+            assert f"{steps} step" in alt_text(op, order)
+            assert step_text(traced, steps - 1).startswith(f"step {steps} of {steps}: ")
+
+
+def test_nothing_is_built_to_count_a_matrix():
+    told = matrix(Conv(10**6, 3, padding=1))
+    assert told["shape"] == [10**12, 10**12]
+    assert told["nonzeros"] == (3 * 10**6 - 2) ** 2
+    assert told["sparsity"] == pytest.approx(1)
+
+
+def test_words_of_each_operation():
+    assert "its greatest value goes to a 2×2 output in 4 steps" in alt_text(MaxPool(5, 2))
+    assert "1 cell of padding around it, runs 1 cell past the end, and" in alt_text(MaxPool(6, 3, 2, 1, ceil_mode=True))
+    assert "stamps its share onto an 8×8 output" in alt_text(AveragePool(10, 3, 1), "scatter")
+    assert "2 cells of padding (circular) around it" in alt_text(Conv(5, 3, padding=2, padding_mode="circular"))
+    padded_text = alt_text(Conv(5, 3, padding=1, padding_mode="reflect"), "scatter")
+    assert "each cell of a 5×5 input with 1 cell of padding (reflect) around it stamps the kernel" in padded_text
+    assert "in 49 steps" in padded_text
+    assert "channels 3" in alt_text(MaxPool(5, 2, channels=3))
+    assert [a((n, 2)).split()[0] for n in (7, 8, 11, 18, 80, 110, 118, 1100, 11000)] == [
+        "a", "an", "an", "an", "an", "a", "a", "a", "an",
+    ]  # fmt: skip
+
+
+def test_jump_and_leftover():
+    assert facts(ConvTranspose(4, 3, stride=(2, 4)))["jump"] == [0.5, 0.25]
+    assert facts(Conv(8, 3, stride=3))["leftover"] == [2, 2]
+    assert facts(AveragePool(6, 3, 2, 1, ceil_mode=True))["leftover"] == [-1, -1]
+    assert facts(MaxPool(6, 3))["transposed"] is None
+    assert "2 rows or columns at the end are not read" in report(Conv(8, 3, stride=3))
+    assert "the last windows run 1 cell past the end" in report(MaxPool(6, 3, 2, 1, ceil_mode=True))
+    assert prod(facts(MaxPool(6, 3))["output_size"]) == facts(MaxPool(6, 3))["steps"]["gather"]
