@@ -89,7 +89,7 @@ def parameters(op: Operation) -> str:
             said.append(f"channels {op.channels}")
         return ", ".join(said)
     if op.in_channels > 1 or op.out_channels > 1:
-        said.append(f"channels {op.in_channels} → {op.out_channels}")
+        said.append(f"channels {op.in_channels}→{op.out_channels}")
     if op.groups > 1:
         said.append(f"groups {op.groups}")
     return ", ".join(said)

@@ -138,7 +138,13 @@ def _value(name: str, text: str) -> Any:
     try:
         values = [_item(name, item) for item in items]
     except ValueError:
-        like = "5" if name in _COUNTS else "1, 1,2, 0:1 or same" if name == "padding" else "5 or 5,7"
+        like = (
+            "a whole number, such as 3"
+            if name in _COUNTS
+            else "1, 1,2, 0:1 or same"
+            if name == "padding"
+            else "5 or 5,7"
+        )
         raise ConvvizError(f'{name} is "{text}": give {like}') from None
     if len(values) > 1 or text.endswith(","):
         return tuple(values)

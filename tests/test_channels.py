@@ -173,11 +173,14 @@ def test_the_winner_of_max_pooling_is_marked_where_it_is(op):
             assert traced.x.reshape(op.channels, -1)[channel, traced[t].reads[place]] == greatest
 
 
-def test_cells_past_the_padding_are_drawn_as_such():
-    for order in ("light", "dark"):
-        frames = animate(AveragePool(6, 3, 2, 1, ceil_mode=True), theme=order).frames
-        (past,) = shapes(frames, 0, "beyond")
+def test_cells_that_do_not_count_are_drawn_as_such():
+    for theme in ("light", "dark"):
+        counted = AveragePool(6, 3, 2, 1, ceil_mode=True)
+        (past,) = shapes(animate(counted, theme=theme).frames, 0, "beyond")
         assert len(past.points) == 17  # one row and one column past the 8 x 8 of the padded input
+        alone = AveragePool(6, 3, 2, 1, ceil_mode=True, count_include_pad=False)
+        (past,) = shapes(animate(alone, theme=theme).frames, 0, "beyond")
+        assert len(past.points) == 9 * 9 - 6 * 6
 
 
 def test_too_many_cells_for_their_channels_are_refused():

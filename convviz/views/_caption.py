@@ -61,7 +61,7 @@ def _entries(legend: Sequence[tuple[str, Sheet]], theme: Theme) -> list[tuple[st
         (DATA, False, "input", theme.data),
         (PADDING, False, "padding", theme.padding),
         (INSERTED, False, "inserted zero", theme.inserted),
-        (BEYOND, False, "past the padding", theme.dropped),
+        (BEYOND, False, "not counted", theme.dropped),
         (WINNER, False, "greatest", theme.target),
         (UNVISITED, False, "not read", theme.unvisited),
         (DROPPED, False, "cropped or not read", theme.dropped),

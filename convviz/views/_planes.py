@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convviz import windows
-from convviz.ops import Layout
+from convviz.ops import AveragePool, Layout
 from convviz.trace import Trace
 
 DATA = "data"
@@ -17,7 +17,7 @@ INSERTED = "inserted"
 DROPPED = "dropped"
 """Takes no part: cropped, stepped over by the stride, or padding that no window covers."""
 BEYOND = "beyond"
-"""Past the padding, under a window of ceil_mode that runs past it: counted by nothing."""
+"""Counted by nothing: past the padding, under a window of ceil_mode, or padding that an average leaves out."""
 WINNER = "winner"
 """The cell under the window that max pooling takes."""
 UNVISITED = "unvisited"
@@ -91,6 +91,8 @@ def _windowed(trace: Trace, written: bool) -> Sheet:
     kinds[plain == windows.PADDING] = DROPPED if written else PADDING
     kinds[plain == windows.INSERTED] = DROPPED if written else INSERTED
     kinds[plain == windows.BEYOND] = BEYOND
+    if isinstance(op, AveragePool) and not op.count_include_pad and not written:
+        kinds[plain == windows.PADDING] = BEYOND
     covered = np.ones(indices.shape, bool)
     for axis, touched in enumerate(_covered(op.kernel_size, op.dilation, layout, trace.steps, indices.shape)):
         covered &= np.expand_dims(touched, tuple(a for a in range(indices.ndim) if a != axis))
