@@ -89,9 +89,8 @@ class _Direct:
         beyond = tuple(max(-cells, 0) for cells in self.leftover)
         padding = tuple((begin, end + more) for (begin, end), more in zip(self.padding, beyond, strict=True))
         ones = (1,) * len(self.input_size)
-        return Layout(
-            self.input_size, self.output_size, padding, ones, self.stride, False, self.padding_mode, beyond
-        )  # fmt: skip
+        size, mode = self.input_size, self.padding_mode
+        return Layout(size, self.output_size, padding, ones, self.stride, False, padding_mode=mode, beyond=beyond)
 
     @property
     def scatter(self) -> Layout:

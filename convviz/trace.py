@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -65,6 +65,9 @@ class Trace:
     Indexing gives a `Step`; ``len()`` is the number of steps, T. K is the number of kernel taps.
     """
 
+    _nothing: float = 0
+    """What is read where there is no cell."""
+
     def __init__(self, op: Operation, x: Array, weight: Array | None, bias: Array | None, order: str) -> None:
         self.op = op
         self.order = order
@@ -83,10 +86,6 @@ class Trace:
         places = windows(self.canvas, op.kernel_size, layout.stride, op.dilation)
         self.windows: Indices = places[tuple(slice(n) for n in self.steps)]
         """(*steps, *kernel_size) view of the canvas: what the window covers at each step."""
-        self.cells: Indices = np.arange(len(self)).reshape(self.steps)
-        """(*steps) flat index of the cell that each step is about."""
-        if order == "scatter" and op.padding_mode != "zeros":
-            self.cells = canvas(op.input_size, op.padding, (1,) * len(self.steps), op.padding_mode)
 
     def __len__(self) -> int:
         return prod(self.steps)
@@ -96,6 +95,13 @@ class Trace:
 
     def __repr__(self) -> str:
         return f"<Trace of {self.op!r}, order {self.order!r}, {len(self)} steps>"
+
+    @cached_property
+    def cells(self) -> Indices:
+        """(*steps) flat index of the cell that each step is about."""
+        if self.order == "scatter" and self.op.padding_mode != "zeros":
+            return canvas(self.op.input_size, self.op.padding, (1,) * len(self.steps), self.op.padding_mode)
+        return np.arange(len(self)).reshape(self.steps)
 
     @property
     def taps(self) -> Indices:
@@ -122,13 +128,7 @@ class Trace:
     @cached_property
     def output(self) -> Array:
         """The result. Shape ``output_size``, with (out_channels,) before it where the operation has channels."""
-        if self._greatest is not None:
-            cells = self._greatest[1]
-            total = np.take_along_axis(self._x, np.maximum(cells, 0), axis=1)
-            if (cells < 0).any():  # a dilated window can miss the input
-                total = np.where(cells >= 0, total, -np.inf)
-        else:
-            total = self._gathered() if self.order == "gather" else self._scattered()
+        total = self._gathered() if self.order == "gather" else self._scattered()
         if self.divisors is not None:
             total = total / self.divisors
         if self.bias is not None:
@@ -151,23 +151,7 @@ class Trace:
     @property
     def winners(self) -> Indices | None:
         """Max pooling: (channels, T) the place in the window of its first greatest value. None for other operations."""
-        return None if self._greatest is None else self._greatest[0]
-
-    @cached_property
-    def _greatest(self) -> tuple[Indices, Indices] | None:
-        """Max pooling: (channels, T) the winning places and the cells there, found tap by tap as a sum is."""
-        op = self.op
-        if not isinstance(op, MaxPool):
-            return None
-        places = np.zeros((op.channels, len(self)), np.int64)
-        winning = np.full_like(places, PADDING)
-        for n, place in enumerate(np.ndindex(*op.kernel_size)):
-            cells = self.windows[(..., *place)].reshape(-1)
-            best = np.take_along_axis(self._x, np.maximum(winning, 0), axis=1)
-            better = (cells >= 0) & ((winning < 0) | (self._x[:, np.maximum(cells, 0)] > best))
-            places[better] = n
-            winning = np.where(better, cells, winning)
-        return places, winning
+        return None
 
     def __getitem__(self, t: int) -> Step:
         if not -len(self) <= t < len(self):
@@ -181,34 +165,31 @@ class Trace:
         reads, writes = (covered, own) if gather else (own, covered)
         value = (self.output.reshape(op.out_channels, -1) if gather else self._x)[:, own[0]]
         values = self._read(reads)
-        weights, products, winner, divisor = None, values, None, None
-        if self.winners is not None:
-            winner = self.winners[:, t]
-        else:
-            linear = self._weights[..., self.taps]
-            if self.divisors is not None:
-                divisor = self.divisors[t] if gather else np.where(writes >= 0, self.divisors[np.maximum(writes, 0)], 1)
-                linear = linear / divisor
-            grouped = values.reshape(op.groups, -1, values.shape[-1])
-            products = np.einsum("gmck,gck->gmk", linear, grouped).reshape(-1, values.shape[-1])
-            weights = linear.reshape(-1, *linear.shape[2:])
+        weights, products, marks = self._links(t, values, writes)
         if not self.channels:
             values, products, value = values[0], products[0], value[0]
             weights = None if weights is None else weights[0, 0]
-            winner = None if winner is None else winner[0]
-        return Step(
-            t, position, corner, reads, writes, self.taps, values, weights, products, value, winner, divisor
-        )  # fmt: skip
+        return Step(t, position, corner, reads, writes, self.taps, values, weights, products, value, **marks)
+
+    def _links(self, t: int, values: Array, writes: Indices) -> tuple[Array | None, Array, dict[str, Any]]:
+        """Weights and products of one step's links, and what else its `Step` says."""
+        op, marks = self.op, {}
+        weights = self._weights[..., self.taps]
+        if self.divisors is not None:
+            by_target = np.where(writes >= 0, self.divisors[np.maximum(writes, 0)], 1)
+            marks["divisor"] = by_target if self.order == "scatter" else self.divisors[t]
+            weights = weights / marks["divisor"]
+        grouped = values.reshape(op.groups, -1, values.shape[-1])
+        products = np.einsum("gmck,gck->gmk", weights, grouped).reshape(-1, values.shape[-1])
+        return weights.reshape(-1, *weights.shape[2:]), products, marks
 
     def matrix(self) -> Array:
         """The dense C of ``y = C x``: one row an output cell, one column an input cell (bias aside).
 
         With channels, rows and columns run over (channel, cell). Raises `ConvvizError` where it would have more
-        than 64 million entries, and for max pooling, which has none.
+        than 64 million entries, or for max pooling, which has none.
         """
         op = self.op
-        if isinstance(op, MaxPool):
-            raise ConvvizError("operation is max-pool: a maximum is not linear, so no matrix computes it")
         cells_out, cells_in = prod(op.output_size), prod(op.input_size)
         rows, columns = cells_out * op.out_channels, cells_in * op.in_channels
         if rows * columns > MOST_CELLS:
@@ -236,10 +217,10 @@ class Trace:
         return self.x.reshape(self.op.in_channels, -1)
 
     def _read(self, cells: Indices) -> Array:
-        """(in_channels, ...) the values of the cells; where there is none 0, for max pooling minus infinity."""
+        """(in_channels, ...) the values of the cells, and `_nothing` where there is none."""
         values = self._x[..., np.maximum(cells, 0)]
         here = cells >= 0
-        return values if here.all() else np.where(here, values, -np.inf if isinstance(self.op, MaxPool) else 0)
+        return values if here.all() else np.where(here, values, self._nothing)
 
     @property
     def _weights(self) -> Array:
@@ -279,6 +260,45 @@ class Trace:
             stamped = np.einsum("gmc,gct->gmt", self._weights[..., tap], x).reshape(op.out_channels, -1)
             total[:, target[hit]] += stamped[:, hit]
         return total
+
+
+class _MaxTrace(Trace):
+    """The same table, of which a step takes the greatest value instead of the sum."""
+
+    _nothing = -np.inf
+
+    @property
+    def winners(self) -> Indices:
+        return self._greatest[0]
+
+    @cached_property
+    def output(self) -> Array:
+        cells = self._greatest[1]
+        values = np.take_along_axis(self._x, np.maximum(cells, 0), axis=1)
+        if (cells < 0).any():  # a dilated window can miss the input
+            values = np.where(cells >= 0, values, self._nothing)
+        return self._shaped(values, self.op.output_size)
+
+    @cached_property
+    def _greatest(self) -> tuple[Indices, Indices]:
+        """(channels, T) the winning places and the cells there, found tap by tap as a sum is."""
+        places = np.zeros((self.op.in_channels, len(self)), np.int64)
+        winning = np.full_like(places, PADDING)
+        for n, place in enumerate(np.ndindex(*self.op.kernel_size)):
+            cells = self.windows[(..., *place)].reshape(-1)
+            best = np.take_along_axis(self._x, np.maximum(winning, 0), axis=1)
+            better = (cells >= 0) & ((winning < 0) | (self._x[:, np.maximum(cells, 0)] > best))
+            places[better] = n
+            winning = np.where(better, cells, winning)
+        return places, winning
+
+    def _links(self, t: int, values: Array, writes: Indices) -> tuple[None, Array, dict[str, Any]]:
+        winner = self.winners[:, t]
+        return None, values, {"winner": winner if self.channels else winner[0]}
+
+    def matrix(self) -> NoReturn:
+        """Raises `ConvvizError`: a maximum has no matrix."""
+        raise ConvvizError("operation is max-pool: a maximum is not linear, so no matrix computes it")
 
 
 def trace(
@@ -347,7 +367,8 @@ def trace(
     if bias is not None:
         scalar = np.ndim(bias) == 0
         bias_array = _numbers("bias", np.full(op.out_channels, bias) if scalar else bias, (op.out_channels,))
-    return Trace(op, x_array, weight_array, bias_array, order)
+    kind = _MaxTrace if isinstance(op, MaxPool) else Trace
+    return kind(op, x_array, weight_array, bias_array, order)
 
 
 def _numbers(name: str, given: ArrayLike, shape: tuple[int, ...]) -> Array:
