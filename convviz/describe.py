@@ -261,8 +261,7 @@ def _backwards_text(op: Operation) -> str:
 def matrix(op: Operation) -> dict[str, Any] | None:
     """Shape, nonzero entries and part of zeros of the matrix that computes the operation; None for a maximum.
 
-    Weights are taken to be nonzero. Nothing is built: the links of an axis are counted tap by tap, and the axes'
-    counts multiply.
+    Weights are taken to be nonzero. Nothing is built: the links of each axis are counted, and their counts multiply.
 
     >>> matrix(Conv(4, 3))
     {'shape': [4, 16], 'nonzeros': 36, 'sparsity': 0.4375}
@@ -284,10 +283,12 @@ def _links(op: Operation, axis: int) -> int:
         alone = Conv((windowed,), k, s, ((begin, end),), d, padding_mode=op.padding_mode)
         table = np.sort(trace(alone).reads, axis=1)
         return int(np.count_nonzero(np.diff(table, axis=1))) + len(table)
+    # Pairs of a step and a tap with 0 <= step*s + tap*d - begin < windowed, counted for each of the fewer of the two.
+    (fewer, apart), (more, step) = sorted([(k, d), (steps, s)])
     total = 0
-    for tap in range(k):  # it reaches the cells 0 <= step*s + tap*d - begin < windowed
-        first = max(-((tap * d - begin) // s), 0)
-        last = min((windowed - 1 - tap * d + begin) // s, steps - 1)
+    for n in range(fewer):
+        at = n * apart - begin
+        first, last = max(-(at // step), 0), min((windowed - 1 - at) // step, more - 1)
         total += max(last - first + 1, 0)
     return total
 

@@ -80,6 +80,7 @@ def test_nothing_is_built_to_count_a_matrix():
     assert told["shape"] == [10**12, 10**12]
     assert told["nonzeros"] == (3 * 10**6 - 2) ** 2
     assert told["sparsity"] == pytest.approx(1)
+    assert matrix(Conv(2**31 - 1, 2**31 - 1))["nonzeros"] == (2**31 - 1) ** 2
 
 
 def test_words_of_each_operation():

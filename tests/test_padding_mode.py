@@ -38,7 +38,7 @@ def copied(op, plane):
     return np.pad(plane, op.padding, mode=NUMPY[op.padding_mode])
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(padded(), st.integers(0, 2**32 - 1))
 def test_copied_padding_is_an_input_that_was_padded_before(op, seed):
     rng = np.random.default_rng(seed)

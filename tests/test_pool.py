@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 from math import inf, prod
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convviz import AveragePool, Conv, ConvvizError, MaxPool, trace
+from convviz.cli import _case, _parser
 from convviz.describe import pytorch
 from convviz.spec import command, parse_operation, show_parameters
 
@@ -77,7 +79,7 @@ def random_input(op, seed):
     return np.random.default_rng(seed).integers(-9, 10, shape)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(pools(), st.integers(0, 2**32 - 1))
 def test_pooling_is_what_plain_loops_give(op, seed):
     x = random_input(op, seed)
@@ -94,7 +96,7 @@ def test_pooling_is_what_plain_loops_give(op, seed):
             assert traced.winners is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(pools(), st.data())
 def test_a_step_holds_what_a_view_shows(op, data):
     x = random_input(op, 0)
@@ -122,7 +124,7 @@ def test_a_step_holds_what_a_view_shows(op, data):
             assert step.winner is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(pools(kinds=(AveragePool,)))
 def test_an_average_is_linear_in_every_reading(op):
     x = random_input(op, 1)
@@ -145,7 +147,14 @@ def test_text_and_back_is_the_same_pooling(op):
     assert parse_operation(op.name, show_parameters(op)) == op
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=50, deadline=None)
+@given(pools())
+def test_a_pooling_is_its_command(op):
+    arguments = _parser().parse_args(["describe", *shlex.split(command(op))])
+    assert _case(arguments).op == op
+
+
+@settings(max_examples=100, deadline=None)
 @given(pools())
 def test_without_ceil_mode_the_size_is_that_of_a_convolution(op):
     if not op.ceil_mode:
