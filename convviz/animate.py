@@ -163,10 +163,16 @@ def animate(
         if number is not None and not (isinstance(number, int) and least <= number <= most):
             raise ConvvizError(f"{name} is {number}: give a whole number from {least} to {most}")
     options: dict[str, Any] = {"caption": caption}
-    frames = import_module(VIEWS[view]).frames(traced, THEMES[theme], **options)
-    return Animation(
-        traced, replace(frames, transparent=transparent, pixel_width=width, duration=duration, plays=plays)
+    draw, dark = import_module(VIEWS[view]).frames, THEMES[theme].dark
+    frames = replace(
+        draw(traced, THEMES[theme], **options),
+        dark=dark and (lambda: draw(traced, THEMES[dark], **options)),
+        transparent=transparent,
+        pixel_width=width,
+        duration=duration,
+        plays=plays,
     )
+    return Animation(traced, frames)
 
 
 def _traced(what: Operation | Trace, order: str | None) -> Trace:
