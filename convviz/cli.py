@@ -109,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     render.add_argument("--view", metavar="NAME", help=", ".join(VIEWS))
     render.add_argument("--order", metavar="NAME", help="gather (the default) or scatter")
     render.add_argument("--step", metavar="N", help="the step that a still picture shows, from 0")
+    render.add_argument("--steps", metavar="all", help="one file a step: -o must hold %%d, as in frame-%%d.pdf")
 
     listing = add("list", _list, "List the named cases.")
     listing.add_argument("--json", action="store_true", help="as JSON")
@@ -173,6 +174,10 @@ def _render(arguments: argparse.Namespace) -> None:
     if arguments.output == "-" and not suffix:
         raise ConvvizError("format is not given: -o - needs --format, such as --format gif")
     step = None if arguments.step is None else _whole("step", arguments.step)
+    if arguments.steps not in (None, "all"):
+        raise ConvvizError(f'steps is "{arguments.steps}": give all, or the number of one step to --step')
+    if arguments.steps and (step is not None or arguments.output == "-"):
+        raise ConvvizError("steps is all: give it without --step, and with -o frame-%d.pdf or the like")
     picture = animate(
         case.op, view=arguments.view or case.view, order=arguments.order or case.order, **_looks(arguments)
     )
@@ -180,6 +185,8 @@ def _render(arguments: argparse.Namespace) -> None:
         if arguments.output == "-":
             picture.write(sys.stdout.buffer, suffix, step=step, progress=progress)
             sys.stdout.buffer.flush()
+        elif arguments.steps:
+            picture.save_steps(arguments.output, suffix=suffix, progress=progress)
         else:
             picture.save(arguments.output, suffix=suffix, step=step, progress=progress)
 

@@ -43,9 +43,11 @@ def write(frames: Frames, file: BinaryIO, suffix: str, codec: str, options: dict
         context.color_primaries = context.color_trc = context.colorspace = BT709
         context.color_range = 1
         for _ in range(max(frames.plays, 1)):
-            for (left, top, right, bottom), pixels in raster:
+            for step, ((left, top, right, bottom), pixels) in enumerate(raster):
                 shown[top:bottom, left:right] = pixels[..., :3]
                 picture = av.VideoFrame.from_ndarray(shown, format="rgb24")
                 container.mux(stream.encode(picture.reformat(format="yuv420p", dst_colorspace="ITU709")))
+                if frames.watch:
+                    frames.watch(step)
         container.mux(stream.encode(None))
     file.write(packed.getbuffer())

@@ -1,4 +1,4 @@
-"""WebP: every pixel as it was drawn, each step only the rectangle that changed. Pillow packs the pixels (lossless)."""
+"""WebP: every pixel as it was drawn, each step only what it changes. Pillow packs the pixels (lossless)."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import struct
 from io import BytesIO
 from typing import BinaryIO
 
-import numpy as np
 from PIL import Image, features
 
 from convviz.errors import ConvvizError
-from convviz.render import Box, Pixels, Raster
+from convviz.formats._changes import changes
+from convviz.render import Pixels
 from convviz.scene import Frames, rgb
 
-METHOD, EFFORT = 0, 25
-"""libwebp's: a tenth of the time of its defaults, for a tenth more bytes."""
-LONGEST = (1 << 24) - 1
-KEPT, REPLACED = 0, 2
-"""Flags of a frame: it stays when its time is over, and it replaces what is under it."""
+METHOD, EFFORT = 1, 25
+"""Of libwebp: a third of the time of its defaults for a tenth more bytes."""
+LONGEST, WIDEST = (1 << 24) - 1, 1 << 14
+ANIMATION, ALPHA = 0x02, 0x10
+REPLACES, COVERS = 0x02, 0x00
 
 
 def write(frames: Frames, file: BinaryIO) -> None:
@@ -27,45 +27,28 @@ def write(frames: Frames, file: BinaryIO) -> None:
     """
     if not features.check("webp"):
         raise ConvvizError("format is .webp: this Pillow was built without WebP; save as .gif, .apng or .svg")
-    if frames.duration > LONGEST:
-        raise ConvvizError(f"duration is {frames.duration}: a WebP holds at most {LONGEST}")
-    raster = Raster(frames)
-    width, height = raster.size
-    if max(width, height) > 16383:
-        raise ConvvizError(f"width is {width}: a WebP is at most 16383 pixels wide and high, this one {width} x {height}")
+    width, height = frames.pixel_size
+    if max(width, height) >= WIDEST:
+        raise ConvvizError(f"width is {width}: a WebP is less than {WIDEST} pixels wide and high, not {width} x {height}")
     red, green, blue = rgb(frames.background)
-    color = bytes((blue, green, red, 0 if frames.transparent else 255))
-    alpha = 0x10 if frames.transparent else 0
+    background = bytes((blue, green, red, 0 if frames.transparent else 255))
+    # Pillow's own way to save all frames joins those that are alike.
     chunks = [
-        _chunk(b"VP8X", bytes((0x02 | alpha, 0, 0, 0)) + _three(width - 1) + _three(height - 1)),
-        _chunk(b"ANIM", color + struct.pack("<H", frames.plays)),
+        _chunk(b"VP8X", bytes((ANIMATION | ALPHA, 0, 0, 0)) + _three(width - 1) + _three(height - 1)),
+        _chunk(b"ANIM", background + struct.pack("<H", frames.plays)),
     ]
-    shown = np.zeros((height, width, 4), np.uint8)
-    for box, pixels in raster:
-        (left, top, right, bottom), part = _even(shown, box, pixels)
-        image = Image.fromarray(part if frames.transparent else part[..., :3])
-        place = _three(left // 2) + _three(top // 2) + _three(right - left - 1) + _three(bottom - top - 1)
-        head = place + _three(frames.duration) + bytes((KEPT | REPLACED,))
-        chunks.append(_chunk(b"ANMF", head + _packed(image)))
-    body = b"WEBP" + b"".join(chunks)
-    file.write(_chunk(b"RIFF", body))
+    flags = bytes((REPLACES if frames.transparent else COVERS,))
+    for (left, top, right, bottom), pixels in changes(frames):
+        place = (left // 2, top // 2, right - left - 1, bottom - top - 1, frames.duration)
+        chunks.append(_chunk(b"ANMF", b"".join(map(_three, place)) + flags + _packed(pixels)))
+    file.write(_chunk(b"RIFF", b"WEBP" + b"".join(chunks)))
 
 
-def _even(shown: Pixels, box: Box, pixels: Pixels) -> tuple[Box, Pixels]:
-    """The part that changed, from an even column and row on: the format counts offsets in twos."""
-    left, top, right, bottom = box
-    shown[top:bottom, left:right] = pixels
-    left, top = left // 2 * 2, top // 2 * 2
-    return (left, top, right, bottom), shown[top:bottom, left:right]
-
-
-def _packed(image: Image.Image) -> bytes:
-    """The chunks of an image's own WebP that hold its pixels."""
+def _packed(pixels: Pixels) -> bytes:
+    """The chunk that holds the pixels in a WebP of their own."""
     file = BytesIO()
-    image.save(file, "WEBP", lossless=True, method=METHOD, quality=EFFORT, exact=True)
-    data = file.getvalue()[12:]
-    # With an extended header, that comes first and is this picture's, not the frame's.
-    return data[18:] if data.startswith(b"VP8X") else data
+    Image.fromarray(pixels, "RGBA").save(file, "WEBP", lossless=True, method=METHOD, quality=EFFORT, exact=True)
+    return file.getvalue()[12:]
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
