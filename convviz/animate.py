@@ -93,7 +93,9 @@ class Animation:
         suffix = suffix or _suffix(pattern)
         pieces = re.split(r"%(0[1-9])?d", os.fspath(pattern))
         if len(pieces) != 3:
-            raise ConvvizError(f'output is "{os.fspath(pattern)}": all steps need one %d in the name, as in frame-%d.pdf')
+            raise ConvvizError(
+                f'output is "{os.fspath(pattern)}": all steps need one %d in the name, as in frame-%d.pdf'
+            )
         before, digits, after = pieces
         paths = [f"{before}{step:{digits or ''}d}{after}" for step in range(len(self))]
         for step, path in enumerate(paths):
@@ -141,7 +143,9 @@ class Animation:
             return module.write  # type: ignore[no-any-return]
         chosen = self._step(step or 0)
         if not hasattr(module, "write_step"):
-            raise ConvvizError(f"step is {step}: a {suffix} shows all steps; leave it out, or save as .png, .svg or .pdf")
+            raise ConvvizError(
+                f"step is {step}: a {suffix} shows all steps; leave it out, or save as .png, .svg or .pdf"
+            )
         return lambda frames, file: module.write_step(frames, file, chosen)
 
     def _step(self, step: int) -> int:
@@ -152,7 +156,7 @@ class Animation:
 
 @dataclass(frozen=True)
 class Player:
-    """A picture in an inline frame of its own, which nothing in the notebook can disturb. Made by `Animation.player`."""
+    """A picture in an inline frame of its own, undisturbed by the notebook. Made by `Animation.player`."""
 
     animation: Animation
 
@@ -162,11 +166,11 @@ class Player:
     def _repr_html_(self) -> str:
         file = BytesIO()
         self.animation.write(file, ".html")
-        frames = self.animation.frames
+        page, frames = escape(file.getvalue().decode()), self.animation.frames
         width, height = frames.pixel_size
         # Room for the margins, and for the buttons and the text under the picture.
         return (
-            f'<iframe srcdoc="{escape(file.getvalue().decode())}" title="{escape(frames.name)}" sandbox="allow-scripts" '
+            f'<iframe srcdoc="{page}" title="{escape(frames.name)}" sandbox="allow-scripts" '
             f'width="{max(width, 320) + 32}" height="{height + 132}" style="border:0;max-width:100%"></iframe>'
         )
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from fractions import Fraction
 from io import BytesIO
-from typing import TYPE_CHECKING, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from convviz.errors import ConvvizError
 from convviz.render import Raster
 from convviz.scene import Frames, rgb
-
-if TYPE_CHECKING:
-    from av.video.stream import VideoStream
 
 BT709 = 1
 """FFmpeg's number for the colours of high-definition video, which players assume."""
@@ -36,7 +33,7 @@ def write(frames: Frames, file: BinaryIO, suffix: str, codec: str, options: dict
     shown[...] = rgb(frames.background)
     packed = BytesIO()  # the container's index is written when all is known, into a place further up
     with av.open(packed, "w", format=suffix[1:]) as container:
-        stream: VideoStream = container.add_stream(codec, rate=Fraction(1000, frames.duration), options=options)
+        stream: Any = container.add_stream(codec, rate=Fraction(1000, frames.duration), options=options)
         stream.height, stream.width = shown.shape[:2]
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context

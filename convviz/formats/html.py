@@ -16,7 +16,7 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width">
 <title>{name}</title>
 <link rel="icon" href="data:,">
-<style>:root{{color-scheme:{scheme}}}body{{margin:16px;background:{background}}}{night}</style>
+<style>:root{{color-scheme:{scheme}}}body{{margin:8px;background:{background}}}{night}</style>
 </head>
 <body>
 {player}</body>
@@ -33,7 +33,8 @@ aria-label="Step"></div>
 """
 
 STYLE = """
-#ID{margin:0 auto;max-width:max(var(--wide),20rem);font:15px/1.4 system-ui,sans-serif;color:var(--ink)}
+#ID{margin:0 auto;padding:8px;background:var(--paper);max-width:max(var(--wide),20rem);\
+font:15px/1.4 system-ui,sans-serif;color:var(--ink)}
 #ID>svg{display:block;margin:0 auto;max-width:100%;height:auto}
 #ID>div{display:flex;gap:.75rem;align-items:center;margin:.5rem 0 .25rem}
 #ID>div[hidden]{display:none}
@@ -108,7 +109,11 @@ def write(frames: Frames, file: BinaryIO) -> None:
     dark = frames.dark() if frames.dark else None
     night = f"@media(prefers-color-scheme:dark){{body{{background:{dark.background}}}}}" if dark else ""
     page = PAGE.format(
-        name=escape(frames.name), scheme=" ".join(_schemes(frames)), background=frames.background, night=night, player=player(frames)
+        name=escape(frames.name),
+        scheme=" ".join(_schemes(frames)),
+        background=frames.background,
+        night=night,
+        player=player(frames),
     )
     file.write(page.encode())
 
@@ -118,9 +123,10 @@ def player(frames: Frames) -> str:
     picture = svg.document(frames)
     name = picture.partition('id="')[2].partition('"')[0] + "p"
     schemes = _schemes(frames)
-    style = STYLE.replace("ID", name) + f"#{name}{{{INK[schemes[0]]}}}"
-    if len(schemes) == 2:
-        style += f"@media(prefers-color-scheme:dark){{#{name}{{{INK['dark']}}}}}"
+    style = STYLE.replace("ID", name) + f"#{name}{{{INK[schemes[0]]};--paper:{_paper(frames)}}}"
+    if frames.dark:
+        night = f"#{name}{{{INK['dark']};--paper:{_paper(frames.dark(), frames.transparent)}}}"
+        style += f"@media(prefers-color-scheme:dark){{{night}}}"
     texts = json.dumps([frames.step_text(t) for t in range(len(frames))]).replace("<", "\\u003c")
     script = SCRIPT.replace("DURATION", str(frames.duration)).replace("PLAYS", str(frames.plays))
     return PLAYER.format(
@@ -132,6 +138,10 @@ def player(frames: Frames) -> str:
         last=len(frames) - 1,
         script=script.replace("TEXTS", texts),
     )
+
+
+def _paper(frames: Frames, transparent: bool = False) -> str:
+    return "none" if transparent or frames.transparent else frames.background
 
 
 def _schemes(frames: Frames) -> list[str]:

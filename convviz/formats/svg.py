@@ -9,7 +9,7 @@ whole numbers, and paths are relative: that makes the files small.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from html import escape
@@ -19,7 +19,7 @@ from typing import BinaryIO
 import numpy as np
 
 from convviz.errors import ConvvizError
-from convviz.scene import Frames, Layer, Polygon, Shape, Text, text_width
+from convviz.scene import Frames, Layer, Points, Polygon, Shape, Text, text_width
 
 UNITS = 10
 """To a pixel."""
@@ -53,22 +53,27 @@ def document(frames: Frames) -> str:
 
 @dataclass(frozen=True)
 class _Item:
-    """One shape at a place; two of the same ``what`` are the same but for the place."""
+    """One shape at a place; two with the same ``what`` are the same but for the place."""
 
     what: tuple[str, str, str]
-    """Tag, attributes and content."""
+    """Tag, class, and the path's data or the text with the length that it is to have."""
     x: float
     y: float
 
-    def markup(self, x: int, y: int, extra: str = "") -> str:
-        tag, attributes, content = self.what
+    def markup(self, x: int, y: int, **attributes: str) -> str:
+        tag, style, content = self.what
+        attributes["class_"] = " ".join(filter(None, (style, attributes.get("class_"))))
         if tag == "path":
-            return f'<path{_joined(attributes, extra)} d="m{_numbers(x, y)}{content}"/>'
-        return f'<text{_joined(attributes, extra)} x="{x}" y="{y}">{content}</text>'
+            return _tag("path", **attributes, d=f"m{_pair(x, y)}{content}") + "/>"
+        length, text = content.split(" ", 1)
+        fitted = {"x": str(x), "y": str(y), "textLength": length, "lengthAdjust": "spacingAndGlyphs"}
+        return f"{_tag('text', **attributes, **fitted)}>{text}</text>"
 
 
 Run = tuple[_Item, ...]
 """Shapes that follow each other in painter's order."""
+Key = tuple[object, ...]
+"""What a run draws, wherever it stands."""
 
 
 class _Drawing:
@@ -76,8 +81,8 @@ class _Drawing:
         self.frames = frames
         self.scale, self.right, self.down = (UNITS * n for n in frames.placement)
         self.classes: dict[tuple[str, str], str] = {}
-        self.definitions: dict[tuple[object, ...], str] = {}
-        self.defined: list[str] = []
+        self.names: dict[Key, str] = {}
+        self.definitions: list[str] = []
         self.size = 0
 
     def text(self) -> str:
@@ -91,7 +96,7 @@ class _Drawing:
         for layer, twin in zip(frames.layers, dark.layers, strict=True):
             parts += self._layer(layer, twin)
         about = frames.title if len(frames) > 1 else frames.step_text(0)
-        definitions = f"<defs>{''.join(self.defined)}</defs>" if self.defined else ""
+        definitions = f"<defs>{''.join(self.definitions)}</defs>" if self.definitions else ""
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" id="{_ID}" role="img" width="{width}" height="{height}" '
             f'viewBox="0 0 {width * UNITS} {height * UNITS}" fill="none" '
@@ -127,57 +132,52 @@ class _Drawing:
         yield f"@media(prefers-reduced-motion:reduce){{#{_ID}{{animation:none}}}}"
 
     def _layer(self, layer: Layer, twin: Layer) -> Iterator[str]:
-        steps = range(1 if layer.kind == "fixed" else len(self.frames))
+        end = len(self.frames) - 1
+        steps = range(1 if layer.kind == "fixed" else end + 1)
         items = ((t, tuple(self._items(layer.shapes(t), twin.shapes(t)))) for t in steps)
         if layer.kind == "moving":  # what stands still for some steps is there once
             groups = ((shown, [t for t, _ in group]) for shown, group in groupby(items, lambda pair: pair[1]))
-            spans = [(shown, times[0], times[-1]) for shown, times in groups]
+            spans = [(shown, times[0], times[-1]) for shown, times in groups if shown]
         else:
-            spans = [(shown, t, len(self.frames) - 1) for t, shown in items]
+            spans = [(shown, t, end) for t, shown in items if shown]
         runs = self._runs([shown for shown, _, _ in spans])
-        last_step = len(self.frames) - 1
-        if all((first, last) == (0, last_step) or not parts for (_, first, last), parts in zip(spans, runs)):
+        if all((first, last) == (0, end) for _, first, last in spans):
             yield from (self._placed(run) for parts in runs for run in parts)
             return
         yield f'<g class="{_ID}{layer.kind[0]}">'
         for (_, first, last), parts in zip(spans, runs, strict=True):
-            if not parts:
-                continue
             until = f";--e:{last}" if layer.kind == "moving" and last > first else ""
-            shown = (f'class="{_ID}f" ' if first == 0 else "") + f'style="--t:{first}{until}"'
+            when = {"class_": f"{_ID}f" if first == 0 else "", "style": f"--t:{first}{until}"}
             if len(parts) == 1:
-                yield self._placed(parts[0], shown)
+                yield self._placed(parts[0], **when)
             else:
-                yield f"<g {shown}>{''.join(map(self._placed, parts))}</g>"
+                yield f"{_tag('g', **when)}>{''.join(map(self._placed, parts))}</g>"
         yield "</g>"
 
     def _items(self, shapes: Sequence[Shape], twins: Sequence[Shape]) -> Iterator[_Item]:
         for shape, twin in zip(shapes, twins, strict=True):
-            attributes = f'class="{self._class(self._style(shape), self._style(twin))}"'
+            style = self._class(self._style(shape), self._style(twin))
             if isinstance(shape, Text):
                 if shape.text.strip():
-                    length = text_width(shape.text, shape.size) * self.scale
-                    attributes += f' textLength="{length:.0f}" lengthAdjust="spacingAndGlyphs"'
-                    what = "text", attributes, escape(shape.text, quote=False)
-                    yield self._item(what, shape.x, shape.y + BASELINE * shape.size)
+                    content = f"{text_width(shape.text, shape.size) * self.scale:.0f} {escape(shape.text, quote=False)}"
+                    yield self._item("text", style, content, shape.extent[0], shape.y + BASELINE * shape.size)
             elif shape.points.size:
-                points = shape.points.reshape(-1, *shape.points.shape[-2:]) * self.scale
-                x, y = shape.points.reshape(-1, 2)[0]
-                yield self._item(("path", attributes, _path(points, isinstance(shape, Polygon))), x, y)
+                points = shape.points.reshape(-1, *shape.points.shape[-2:])
+                path = _path(points * self.scale, isinstance(shape, Polygon))
+                yield self._item("path", style, path, *points[0, 0])
 
-    def _item(self, what: tuple[str, str, str], x: float, y: float) -> _Item:
-        self.size += sum(map(len, what))
+    def _item(self, tag: str, style: str, content: str, x: float, y: float) -> _Item:
+        self.size += len(content)
         if self.size > MOST_BYTES:
             raise ConvvizError(
-                f"format is .svg: the {len(self.frames)} steps hold too many shapes for a browser; "
-                "save as .gif or .mp4, or one step with step"
+                f"format is .svg: its {len(self.frames)} steps hold too many shapes for a browser; "
+                "save as .gif or .mp4, or choose one step"
             )
-        return _Item(what, x * self.scale + self.right, y * self.scale + self.down)
+        return _Item((tag, style, content), x * self.scale + self.right, y * self.scale + self.down)
 
     def _style(self, shape: Shape) -> str:
         if isinstance(shape, Text):
-            anchor = "" if shape.anchor == "start" else f";text-anchor:{shape.anchor}"
-            return f"fill:{shape.fill};font-size:{shape.size * self.scale:.4g}px{anchor}"
+            return f"fill:{shape.fill};font-size:{shape.size * self.scale:.4g}px"
         said = []
         if isinstance(shape, Polygon) and shape.fill:
             said.append(f"fill:{shape.fill}" + (f";fill-opacity:{shape.opacity:g}" if shape.opacity < 1 else ""))
@@ -190,43 +190,36 @@ class _Drawing:
     def _class(self, light: str, dark: str) -> str:
         return self.classes.setdefault((light, dark), f"{_ID}{len(self.classes)}")
 
-    def _runs(self, steps: Sequence[Sequence[_Item]]) -> list[list[Run]]:
-        """Each step's shapes in runs of what is worth defining once: whole runs that occur again, else single ones."""
+    def _runs(self, steps: Sequence[Run]) -> list[list[Run]]:
+        """Each step's shapes in runs: whole ones that occur again, and single shapes. What does gets a name."""
         often = Counter(item.what for items in steps for item in items)
-        split = [
-            [run for again, group in groupby(items, lambda item: often[item.what] > 1)
-             for run in ([tuple(group)] if again else [(item,) for item in group])]
-            for items in steps
-        ]  # fmt: skip
-        times = Counter(_relative(run) for runs in split for run in runs)
-        for run, count in times.items():
-            if count == 1:
-                continue
-            self.definitions[run] = ""
-        for what, count in often.items():
-            if count > 1:
-                self.definitions[_relative((_Item(what, 0, 0),))] = ""
-        return [
-            [part for run in runs for part in ([run] if times[_relative(run)] > 1 else [(item,) for item in run])]
+        split = [[tuple(run) for _, run in groupby(items, lambda item: often[item.what] > 1)] for items in steps]
+        times = Counter(_key(run) for runs in split for run in runs)
+        parts = [
+            [part for run in runs for part in ([run] if times[_key(run)] > 1 else [(item,) for item in run])]
             for runs in split
         ]
+        for key, count in Counter(_key(part) for step in parts for part in step).items():
+            if count > 1:
+                self.names.setdefault(key, "")
+        return parts
 
-    def _placed(self, run: Run, extra: str = "") -> str:
-        x, y = round(run[0].x), round(run[0].y)
-        key = _relative(run)
-        if key not in self.definitions:
-            return run[0].markup(x, y, extra)
-        if not self.definitions[key]:
-            self.definitions[key] = name = f"{_ID}-{len(self.defined)}"
-            inner = [item.markup(_near(item.x - run[0].x), _near(item.y - run[0].y)) for item in run]
-            if len(inner) == 1:
-                self.defined.append(run[0].markup(0, 0, f'id="{name}"'))
+    def _placed(self, run: Run, **attributes: str) -> str:
+        first, key = run[0], _key(run)
+        x, y = round(first.x), round(first.y)
+        if key not in self.names:
+            return first.markup(x, y, **attributes)
+        if not self.names[key]:
+            self.names[key] = name = f"{_ID}-{len(self.names)}"
+            if len(run) == 1:
+                self.definitions.append(first.markup(0, 0, id=name))
             else:
-                self.defined.append(f'<g id="{name}">{"".join(inner)}</g>')
-        return f'<use{_joined("", extra)} href="#{self.definitions[key]}" x="{x}" y="{y}"/>'
+                inner = [item.markup(_near(item.x - first.x), _near(item.y - first.y)) for item in run]
+                self.definitions.append(f'<g id="{name}">{"".join(inner)}</g>')
+        return _tag("use", **attributes, href=f"#{self.names[key]}", x=str(x), y=str(y)) + "/>"
 
 
-def _relative(run: Run) -> tuple[object, ...]:
+def _key(run: Run) -> Key:
     first = run[0]
     return tuple((item.what, _near(item.x - first.x), _near(item.y - first.y)) for item in run)
 
@@ -235,45 +228,39 @@ def _near(length: float) -> int:
     return round(round(length, 6))  # what is half a unit but for noise goes the same way everywhere
 
 
-def _joined(attributes: str, extra: str) -> str:
-    """Attributes as they stand in a tag; a class in both becomes one list."""
-    if 'class="' in attributes and 'class="' in extra:
-        extra = extra.replace('class="', "", 1)
-        attributes = attributes.replace('class="', 'class="\1', 1)
-        names, rest = extra.split('"', 1)
-        return " " + attributes.replace("\1", names + " ") + rest
-    return "".join(" " + part for part in (extra, attributes) if part)
+def _tag(tag: str, **attributes: str) -> str:
+    said = (f'{name.removesuffix("_")}="{value}"' for name, value in attributes.items() if value)
+    return " ".join([f"<{tag}", *said])
 
 
-def _path(points: np.ndarray, closed: bool) -> str:
-    """What follows the first point: (m, n, 2) points as relative moves, rounded from the first one, so none drift."""
-    rounded = np.rint(np.round(points - points[0, 0], 6)).astype(int)
+def _path(points: Points, closed: bool) -> str:
+    """What follows the first of (m, n, 2) points: relative moves, each rounded from the first, so that none drift."""
     said: list[str] = []
     x = y = 0
-    for n, corners in enumerate(rounded.tolist()):
+    for n, corners in enumerate(np.rint(np.round(points - points[0, 0], 6)).astype(int).tolist()):
         if n:
-            said.append("m" + _numbers(corners[0][0] - x, corners[0][1] - y))
+            said.append("m" + _pair(corners[0][0] - x, corners[0][1] - y))
             x, y = corners[0]
-        start, last = (x, y), "m"
+        start, before = (x, y), "l"
         for right, down in corners[1:]:
-            command, numbers = _move(right - x, down - y)
-            # Pairs after a move are lines; a command is repeated only where it changes.
-            joint = " " if numbers[0] != "-" else ""
-            said.append(joint + numbers if command == "l" and last in "ml" else command + numbers)
-            x, y, last = right, down, command
+            command, numbers = _line(right - x, down - y)
+            # Pairs after a move are lines already, and after a line too.
+            again = "" if numbers[0] == "-" else " "
+            said.append((again if command == before == "l" else command) + numbers)
+            x, y, before = right, down, command
         if closed:
             said.append("z")
             x, y = start
     return "".join(said)
 
 
-def _move(right: int, down: int) -> tuple[str, str]:
+def _line(right: int, down: int) -> tuple[str, str]:
     if down == 0:
         return "h", str(right)
     if right == 0:
         return "v", str(down)
-    return "l", _numbers(right, down)
+    return "l", _pair(right, down)
 
 
-def _numbers(x: int, y: int) -> str:
+def _pair(x: int, y: int) -> str:
     return f"{x}{'' if y < 0 else ' '}{y}"

@@ -29,7 +29,9 @@ def write(frames: Frames, file: BinaryIO) -> None:
         raise ConvvizError("format is .webp: this Pillow was built without WebP; save as .gif, .apng or .svg")
     width, height = frames.pixel_size
     if max(width, height) >= WIDEST:
-        raise ConvvizError(f"width is {width}: a WebP is less than {WIDEST} pixels wide and high, not {width} x {height}")
+        raise ConvvizError(
+            f"width is {width}: a WebP is less than {WIDEST} pixels wide and high, not {width} x {height}"
+        )
     red, green, blue = rgb(frames.background)
     background = bytes((blue, green, red, 0 if frames.transparent else 255))
     # Pillow's own way to save all frames joins those that are alike.
