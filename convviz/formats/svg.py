@@ -66,8 +66,7 @@ class _Item:
         if tag == "path":
             return _tag("path", **attributes, d=f"m{_pair(x, y)}{content}") + "/>"
         length, text = content.split(" ", 1)
-        fitted = {"x": str(x), "y": str(y), "textLength": length, "lengthAdjust": "spacingAndGlyphs"}
-        return f"{_tag('text', **attributes, **fitted)}>{text}</text>"
+        return f"{_tag('text', **attributes, x=str(x), y=str(y), textLength=length)}>{text}</text>"
 
 
 Run = tuple[_Item, ...]
