@@ -32,7 +32,8 @@ def write(frames: Frames, file: BinaryIO, suffix: str, codec: str, options: dict
     shown = np.empty((height + height % 2, width + width % 2, 3), np.uint8)
     shown[...] = rgb(frames.background)
     packed = BytesIO()  # the container's index is written when all is known, into a place further up
-    with av.open(packed, "w", format=suffix[1:]) as container:
+    # The same picture gives the same bytes: no random identifiers.
+    with av.open(packed, "w", format=suffix[1:], options={"fflags": "+bitexact"}) as container:
         stream: Any = container.add_stream(codec, rate=Fraction(1000, frames.duration), options=options)
         stream.height, stream.width = shown.shape[:2]
         stream.pix_fmt = "yuv420p"

@@ -11,17 +11,18 @@ from matplotlib.backends.backend_pgf import RendererPgf
 from convviz.formats import _vector
 from convviz.scene import Frames
 
-HEAD = r"""%% {about}
-%% To include it: \usepackage{{pgf}} in the preamble, then \input{{this file}}.
-\begingroup
-\makeatletter
-\begin{{pgfpicture}}
-\pgfpathrectangle{{\pgfpointorigin}}{{\pgfqpoint{{{width:.6f}in}}{{{height:.6f}in}}}}
-\pgfusepath{{use as bounding box, clip}}
+HEAD = r"""% {about}
+% To include it: \usepackage{{pgf}} in the preamble, then \input{{this file}}.
+\begingroup%
+\makeatletter%
+\begin{{pgfpicture}}%
+\pgfpathrectangle{{\pgfpointorigin}}{{\pgfqpoint{{{width:.6f}in}}{{{height:.6f}in}}}}%
+\pgfusepath{{use as bounding box, clip}}%
 """
-TAIL = r"""\end{pgfpicture}
-\makeatother
-\endgroup
+# The end of a line would be a space beside the picture.
+TAIL = r"""\end{pgfpicture}%
+\makeatother%
+\endgroup%
 """
 
 
