@@ -99,7 +99,7 @@ class _Drawing:
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" id="{_ID}" role="img" width="{width}" height="{height}" '
             f'viewBox="0 0 {width * UNITS} {height * UNITS}" fill="none" '
-            f'font-family="DejaVu Sans,Verdana,sans-serif">'
+            f'font-family="DejaVu Sans,Verdana,sans-serif" text-rendering="geometricPrecision">'
             f"<title>{escape(frames.name, quote=False)}</title><desc>{escape(about, quote=False)}</desc>"
             f"<style>{self._css()}</style>{definitions}{''.join(parts)}</svg>\n"
         )
