@@ -115,6 +115,10 @@ class Animation:
         """Write the picture to an open binary file in the format of ``suffix``, such as ".gif". See `save`."""
         self._writer(suffix, step)(replace(self.frames, watch=progress), file)
 
+    def in_one_theme(self) -> Animation:
+        """The picture in its own theme alone, in the formats too that would hold one for dark pages beside it."""
+        return Animation(self.trace, replace(self.frames, dark=None))
+
     def player(self) -> Player:
         """The picture with buttons, a slider and the text of each step, for a notebook to show."""
         return Player(self)
