@@ -3,6 +3,7 @@
 from convviz.animate import Animation, animate
 from convviz.cases import CASES, Case
 from convviz.errors import ConvvizError
+from convviz.layers import from_layer, layer_weights
 from convviz.ops import AveragePool, Conv, ConvTranspose, MaxPool, Operation
 from convviz.theme import THEMES, Theme
 from convviz.trace import Step, Trace, trace
@@ -26,5 +27,7 @@ __all__ = [
     "Theme",
     "Trace",
     "animate",
+    "from_layer",
+    "layer_weights",
     "trace",
 ]

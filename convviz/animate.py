@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from html import escape
 from importlib import import_module
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -62,14 +66,43 @@ class Animation:
     ) -> None:
         """Write the picture to ``path``, in the format of its suffix (or of ``suffix``).
 
-        The file is written whole or not at all. A format of still pictures shows ``step`` (the first if not given).
+        The file is written whole or not at all. Without ``step`` a format that moves shows all steps, one that does
+        not the first.
 
-        Raises `ConvvizError` for an unknown suffix, or where the folder does not exist or cannot be written.
+        Raises `ConvvizError` for an unknown suffix, a step that is not there or that the format cannot show alone, or
+        where the folder does not exist or cannot be written.
         """
         suffix = suffix or _suffix(path)
-        self._writer(suffix)
+        writer = self._writer(suffix, step)
         with replacing(path) as file:
-            self.write(file, suffix, step=step, progress=progress)
+            writer(replace(self.frames, watch=progress), file)
+
+    def save_steps(
+        self,
+        pattern: str | os.PathLike[str],
+        *,
+        suffix: str | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> list[str]:
+        """Write each step to a file of its own and return their names: ``pattern`` with ``%d`` replaced by 0, 1, ...
+
+        ``%03d`` writes the number with three digits. ``frame-%d.pdf`` is what LaTeX's animate package reads.
+
+        Raises `ConvvizError` as `save` does, and where the name has no place for the number.
+        """
+        suffix = suffix or _suffix(pattern)
+        pieces = re.split(r"%(0[1-9])?d", os.fspath(pattern))
+        if len(pieces) != 3:
+            raise ConvvizError(
+                f'output is "{os.fspath(pattern)}": all steps need one %d in the name, as in frame-%d.pdf'
+            )
+        before, digits, after = pieces
+        paths = [f"{before}{step:{digits or ''}d}{after}" for step in range(len(self))]
+        for step, path in enumerate(paths):
+            self.save(path, suffix=suffix, step=step)
+            if progress:
+                progress(step)
+        return paths
 
     def write(
         self,
@@ -79,26 +112,75 @@ class Animation:
         step: int | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> None:
-        """Write the picture to an open binary file in the format of ``suffix``, such as ".gif"."""
-        module = self._writer(suffix)
-        frames = replace(self.frames, watch=progress)
-        if not module.MOVING:
-            module.write(frames, file, self._step(step or 0))
-        elif step is not None:
-            raise ConvvizError(f"step is {step}: a {suffix} shows all steps; leave it out, or save as .png")
-        else:
-            module.write(frames, file)
+        """Write the picture to an open binary file in the format of ``suffix``, such as ".gif". See `save`."""
+        self._writer(suffix, step)(replace(self.frames, watch=progress), file)
 
-    @staticmethod
-    def _writer(suffix: str) -> Any:
+    def in_one_theme(self) -> Animation:
+        """The picture in its own theme alone, in the formats too that would hold one for dark pages beside it."""
+        return Animation(self.trace, replace(self.frames, dark=None))
+
+    def player(self) -> Player:
+        """The picture with buttons, a slider and the text of each step, for a notebook to show."""
+        return Player(self)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """What a notebook shows: the moving picture, or where it cannot be shown the first step."""
+        width, height = self.frames.pixel_size
+        moving = f"data:image/gif;base64,{self._base64('.gif')}"
+        return {
+            "text/html": f'<img src="{moving}" width="{width}" height="{height}" alt="{escape(self.alt_text)}">',
+            "image/png": self._base64(".png"),
+            "text/plain": repr(self),
+        }
+
+    def _base64(self, suffix: str) -> str:
+        file = BytesIO()
+        self.write(file, suffix)
+        return b64encode(file.getbuffer()).decode("ascii")
+
+    def _writer(self, suffix: str, step: int | None) -> Callable[[Frames, BinaryIO], None]:
+        """What writes the picture, or the one step, in the format of ``suffix``."""
         if suffix not in FORMATS:
             raise ConvvizError(f'format is "{suffix}": {nearest(suffix, FORMATS)}')
-        return import_module(FORMATS[suffix])
+        module = import_module(FORMATS[suffix])
+        if step is None and hasattr(module, "write"):
+            return module.write  # type: ignore[no-any-return]
+        chosen = self._step(step or 0)
+        if not hasattr(module, "write_step"):
+            raise ConvvizError(
+                f"step is {step}: a {suffix} shows all steps; leave it out, or save as .png, .svg or .pdf"
+            )
+        return lambda frames, file: module.write_step(frames, file, chosen)
 
     def _step(self, step: int) -> int:
         if not -len(self) <= step < len(self):
             raise ConvvizError(f"step is {step}: the picture has steps 0 to {len(self) - 1}")
         return step % len(self)
+
+
+@dataclass(frozen=True)
+class Player:
+    """A picture in an inline frame of its own, undisturbed by the notebook. Made by `Animation.player`."""
+
+    animation: Animation
+
+    def __repr__(self) -> str:
+        return f"<Player of {self.animation!r}>"
+
+    def _repr_html_(self) -> str:
+        file = BytesIO()
+        self.animation.write(file, ".html")
+        page, frames = escape(file.getvalue().decode()), self.animation.frames
+        width, height = frames.pixel_size
+        # Room for the margins, and for the buttons and the text under the picture.
+        return (
+            f'<iframe srcdoc="{page}" title="{escape(frames.name)}" sandbox="allow-scripts" '
+            f'width="{max(width, 320) + 32}" height="{height + 132}" style="border:0;max-width:100%"></iframe>'
+        )
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        still = self.animation._base64(".png")
+        return {"text/html": self._repr_html_(), "image/png": still, "text/plain": repr(self)}
 
 
 def animate(
@@ -163,10 +245,16 @@ def animate(
         if number is not None and not (isinstance(number, int) and least <= number <= most):
             raise ConvvizError(f"{name} is {number}: give a whole number from {least} to {most}")
     options: dict[str, Any] = {"caption": caption}
-    frames = import_module(VIEWS[view]).frames(traced, THEMES[theme], **options)
-    return Animation(
-        traced, replace(frames, transparent=transparent, pixel_width=width, duration=duration, plays=plays)
+    draw, dark = import_module(VIEWS[view]).frames, THEMES[theme].dark
+    frames = replace(
+        draw(traced, THEMES[theme], **options),
+        dark=dark and (lambda: draw(traced, THEMES[dark], **options)),
+        transparent=transparent,
+        pixel_width=width,
+        duration=duration,
+        plays=plays,
     )
+    return Animation(traced, frames)
 
 
 def _traced(what: Operation | Trace, order: str | None) -> Trace:

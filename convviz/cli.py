@@ -1,10 +1,11 @@
-"""The command line: ``convviz render``, ``list``, ``gallery`` and ``describe``."""
+"""The command line, and its words wherever a document holds them."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,9 +13,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from convviz.cases import CASES, Case
+from convviz.documents import Picture, image_format, one_line
 from convviz.errors import ConvvizError
 from convviz.formats import FORMATS
+from convviz.markdown import update
 from convviz.ops import OPERATIONS
+from convviz.snippet import PLACES, snippet
 from convviz.spec import command, flag_names, nearest, parameter_names, parse_case, spell
 from convviz.theme import THEMES
 from convviz.views import VIEWS
@@ -102,13 +106,10 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     render = add("render", _render, "Draw one case or operation to a file.")
-    _add_operation(render)
+    _add_picture(render)
     render.add_argument("-o", "--output", required=True, metavar="FILE", help="the file to write; - is stdout")
     render.add_argument("--format", metavar="SUFFIX", help=f"format for -o -: {', '.join(FORMATS)}")
-    _add_looks(render)
-    render.add_argument("--view", metavar="NAME", help=", ".join(VIEWS))
-    render.add_argument("--order", metavar="NAME", help="gather (the default) or scatter")
-    render.add_argument("--step", metavar="N", help="the step that a still picture shows, from 0")
+    render.add_argument("--steps", metavar="all", help="one file a step: -o must hold %%d, as in frame-%%d.pdf")
 
     listing = add("list", _list, "List the named cases.")
     listing.add_argument("--json", action="store_true", help="as JSON")
@@ -121,7 +122,79 @@ def _parser() -> argparse.ArgumentParser:
     describe = add("describe", _describe, "Print the arithmetic of one case or operation.")
     _add_operation(describe)
     describe.add_argument("--json", action="store_true", help="as JSON")
+
+    paste = add("snippet", _snippet, "Write a picture's files and print what to paste into a page that shows it.")
+    _add_picture(paste)
+    _add_document(paste)
+    paste.set_defaults(theme=None)
+    places = ", ".join(PLACES)
+    paste.add_argument("--for", required=True, dest="place", metavar="PLACE", help=f"where it is pasted: {places}")
+    paste.add_argument("-o", "--output", default=".", metavar="DIR", help="folder of the files (here)")
+    paste.add_argument("--name", dest="name_files", metavar="NAME", help="how the files' names begin")
+
+    pages = add("markdown", _markdown, "Put the pictures of ```convviz fences into Markdown pages.")
+    pages.add_argument("pages", metavar="PAGE.md", nargs="+")
+    pages.add_argument("--check", action="store_true", help="change nothing; exit 1 where something would change")
+    pages.add_argument("--redraw", action="store_true", help="draw pictures anew that are there already")
+    pages.add_argument("-o", "--output", metavar="DIR", help="folder of the pictures (that of the page)")
+    pages.add_argument("--url", metavar="PREFIX", help="what a picture's name follows in the page, such as /img/")
     return parser
+
+
+def _add_picture(parser: argparse.ArgumentParser) -> None:
+    """What says which picture is drawn, on the command line and in documents."""
+    _add_operation(parser)
+    _add_looks(parser)
+    parser.add_argument("--view", metavar="NAME", help=", ".join(VIEWS))
+    parser.add_argument("--order", metavar="NAME", help="gather (the default) or scatter")
+    parser.add_argument("--step", metavar="N", help="the step that a still picture shows, from 0")
+
+
+def _add_document(parser: argparse.ArgumentParser) -> None:
+    """What says how the picture stands in a document."""
+    parser.add_argument("--format", metavar="NAME", help="gif, svg, ... instead of what suits the place")
+    parser.add_argument("--alt", default="", metavar="TEXT", help="alt text instead of the picture's own")
+    parser.add_argument("--title", default="", metavar="TEXT", help="text to be set under the picture")
+
+
+def document_parser() -> argparse.ArgumentParser:
+    """The grammar of a picture in a document: the words that follow ``convviz render``, without the file."""
+    parser = _Parser(prog="convviz render", add_help=False, allow_abbrev=False)
+    _add_picture(parser)
+    _add_document(parser)
+    return parser
+
+
+def read_picture(words: str | Sequence[str]) -> Picture:
+    """The picture that a document asks for.
+
+    Raises `ConvvizError` where it cannot be drawn.
+
+    >>> read_picture("conv-transpose -i 3 -k 3 -s 2 --step 4").alt_text[:40]
+    'Animation of a transposed convolution (k'
+    """
+    if isinstance(words, str):
+        try:
+            split = shlex.split(words)
+        except ValueError as error:
+            raise ConvvizError(f'words are "{one_line(words)[:60]}": {str(error).lower()}') from None
+    else:
+        split = [*words]
+    if not split:
+        raise ConvvizError("name is missing: give a case or an operation, such as conv-transpose -i 3 -k 3 -s 2")
+    return _picture(document_parser().parse_args(split))
+
+
+def _picture(arguments: argparse.Namespace) -> Picture:
+    """The picture in one theme; in the reader's, if the theme is "light,dark"."""
+    theme, comma, dark = arguments.theme.partition(",")
+    if comma and (theme not in THEMES or THEMES[theme].dark != dark.strip()):
+        raise ConvvizError(f'theme is "{arguments.theme}": of two themes, a picture can hold light,dark')
+    animation, step = _animation(argparse.Namespace(**{**vars(arguments), "theme": theme}))
+    if not comma:
+        animation = animation.in_one_theme()
+    suffix = image_format(arguments.format) if arguments.format else None
+    return Picture(arguments.name, animation, step, suffix, arguments.alt, arguments.title)
 
 
 def _add_operation(parser: argparse.ArgumentParser) -> None:
@@ -165,21 +238,31 @@ def _case(arguments: argparse.Namespace) -> Case:
     return parse_case(arguments.name, {name: spell(value) for name, value in given.items() if value is not None})
 
 
-def _render(arguments: argparse.Namespace) -> None:
+def _animation(arguments: argparse.Namespace) -> tuple[Animation, int | None]:
+    """The picture that the arguments of `_add_picture` ask for, and the step to stand still at."""
     from convviz.animate import animate
 
     case = _case(arguments)
+    step = None if arguments.step is None else _whole("step", arguments.step)
+    view, order = arguments.view or case.view, arguments.order or case.order
+    return animate(case.op, view=view, order=order, **_looks(arguments)), step
+
+
+def _render(arguments: argparse.Namespace) -> None:
     suffix = arguments.format and "." + arguments.format.removeprefix(".").lower()
     if arguments.output == "-" and not suffix:
         raise ConvvizError("format is not given: -o - needs --format, such as --format gif")
-    step = None if arguments.step is None else _whole("step", arguments.step)
-    picture = animate(
-        case.op, view=arguments.view or case.view, order=arguments.order or case.order, **_looks(arguments)
-    )
+    picture, step = _animation(arguments)
+    if arguments.steps not in (None, "all"):
+        raise ConvvizError(f'steps is "{arguments.steps}": give all, or the number of one step to --step')
+    if arguments.steps and (step is not None or arguments.output == "-"):
+        raise ConvvizError("steps is all: give it without --step, and with -o frame-%d.pdf or the like")
     with _progress(picture) as progress:
         if arguments.output == "-":
             picture.write(sys.stdout.buffer, suffix, step=step, progress=progress)
             sys.stdout.buffer.flush()
+        elif arguments.steps:
+            picture.save_steps(arguments.output, suffix=suffix, progress=progress)
         else:
             picture.save(arguments.output, suffix=suffix, step=step, progress=progress)
 
@@ -238,6 +321,31 @@ def _describe(arguments: argparse.Namespace) -> None:
 
     op = _case(arguments).op
     print(json.dumps(facts(op), indent=2) if arguments.json else report(op))
+
+
+def _snippet(arguments: argparse.Namespace) -> None:
+    # Without a theme, the page follows its reader's: an SVG by itself, other formats by a file for each.
+    themes = [arguments.theme]
+    if arguments.theme is None:
+        one = arguments.format and image_format(arguments.format) == ".svg"
+        themes = ["light,dark"] if one else ["light", "dark"]
+    pictures = {}
+    for arguments.theme in themes:
+        pictures[arguments.theme] = _picture(arguments)
+    print(snippet(pictures, arguments.place, arguments.output, arguments.name_files))
+
+
+def _markdown(arguments: argparse.Namespace) -> int:
+    changed = 0
+    for page in arguments.pages:
+        done = update(page, read_picture, arguments.output, arguments.url, arguments.redraw, arguments.check)
+        changed += bool(done)
+        for verb, paths in (
+            ("draw", done.written), ("rewrite", [page] if done.changed else []), ("remove", done.removed)
+        ):  # fmt: skip
+            for path in paths:
+                print(f"would {verb} {path}" if arguments.check else f"{verb} {path}")
+    return 1 if arguments.check and changed else 0
 
 
 def run() -> NoReturn:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convviz.errors import ConvvizError
-from convviz.scene import DOTS_PER_POINT, Frames, Layer, Line, Polygon, Shape, Text, bounds, rgb
+from convviz.scene import Frames, Layer, Line, Polygon, Shape, Text, bounds, rgb
 
 OVERSAMPLING = 2
 MOST_PIXELS = 1 << 24
@@ -142,7 +142,7 @@ class Raster:
             )
         self._agg = RendererAgg(width * OVERSAMPLING, height * OVERSAMPLING, 72)
         self._buffer: Pixels = np.asarray(self._agg.buffer_rgba())
-        self._painter = _painter(self._agg, frames, width, height)
+        self._painter = _painter(self._agg, frames)
         self._bottom, self._top = self._split()
         self._clear()
         for layer in self._bottom:
@@ -230,10 +230,7 @@ class Raster:
         return np.asarray(image.reduce(OVERSAMPLING, (left, top, right, bottom)))
 
 
-def _painter(renderer: RendererBase, frames: Frames, width: float, height: float) -> Painter:
-    """A painter that puts the picture in the middle of a surface of width x height pixels, at twice the size."""
-    scale = width / frames.width if frames.pixel_width else DOTS_PER_POINT
-    # The sides are rounded to whole pixels: what is left over or missing is shared by both ends.
-    right, down = (width - frames.width * scale) / 2, (height - frames.height * scale) / 2
-    n = OVERSAMPLING
-    return Painter(renderer, height * n, scale * n, right * n, down * n)
+def _painter(renderer: RendererBase, frames: Frames, n: float = OVERSAMPLING) -> Painter:
+    """A painter on a surface of ``n`` times the picture's size in pixels."""
+    scale, right, down = frames.placement
+    return Painter(renderer, frames.pixel_size[1] * n, scale * n, right * n, down * n)

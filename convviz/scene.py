@@ -7,7 +7,7 @@ Colours are "#rrggbb". Shapes are drawn in the order in which they are listed, t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -105,6 +105,8 @@ class Frames:
     count: int
     background: str
     layers: tuple[Layer, ...]
+    name: str = ""
+    """What it is, in a few words."""
     title: str = ""
     """What the whole picture shows, in words: its alt text."""
     step_text: Callable[[int], str] = str
@@ -117,6 +119,8 @@ class Frames:
     """Milliseconds a step."""
     plays: int = 0
     """How often it is played; 0 is for ever."""
+    dark: Callable[[], Frames] | None = None
+    """The same shapes in the colours for a dark page, for formats that hold both."""
     watch: Callable[[int], None] | None = None
     """Called with each step that was drawn, for a progress bar."""
 
@@ -129,6 +133,22 @@ class Frames:
         if self.pixel_width is None:
             return round(self.width * DOTS_PER_POINT), round(self.height * DOTS_PER_POINT)
         return self.pixel_width, max(round(self.height * self.pixel_width / self.width), 1)
+
+    @property
+    def placement(self) -> tuple[float, float, float]:
+        """Pixels a point, and where the picture's left and top edge lie, in pixels.
+
+        The sides are whole pixels: what is left over or missing is shared by both ends.
+        """
+        width, height = self.pixel_size
+        scale = DOTS_PER_POINT if self.pixel_width is None else width / self.width
+        return scale, (width - self.width * scale) / 2, (height - self.height * scale) / 2
+
+    def still(self, t: int) -> Frames:
+        """Step ``t`` as a picture of its own, of one step."""
+        dark = self.dark and (lambda: self.dark().still(t))  # type: ignore[misc]
+        layers = (fixed(self.frame(t).shapes),)
+        return replace(self, count=1, layers=layers, step_text=lambda _: self.step_text(t), dark=dark)
 
     def frame(self, t: int) -> Frame:
         """The picture at step ``t``."""

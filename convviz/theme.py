@@ -30,6 +30,8 @@ class Theme:
     """Cells that are cropped, or that a stride steps over."""
     unvisited: str | None = None
     """Cells of the input that no window covers."""
+    dark: str | None = None
+    """The theme that stands in for it on a dark page, in the formats that hold both."""
 
 
 THEMES: dict[str, Theme] = {
@@ -46,6 +48,7 @@ THEMES: dict[str, Theme] = {
         inserted="#fdeec4",
         dropped="#f7f3ee",
         unvisited="#b9d9f1",
+        dark="dark",
     ),
     "dark": Theme(
         background="#0d1117",

@@ -33,7 +33,15 @@ ALLOWED = {
     "formats": {"errors", "scene", "render"},
     "files": {"errors"},
     "animate": {"errors", "files", "formats", "ops", "spec", "theme", "trace", "views", "render", "scene", "cases"},
-    "cli": {"errors", "cases", "formats", "ops", "spec", "theme", "views", "animate", "describe"},
+    "layers": {"errors", "ops"},
+    "documents": {"errors", "files", "formats", "scene", "animate"},
+    "markdown": {"errors", "files", "documents"},
+    "snippet": {"errors", "spec", "documents", "markdown"},
+    "cli": {
+        *("errors", "cases", "formats", "ops", "spec", "theme", "views", "animate", "describe"),
+        *("documents", "markdown", "snippet"),
+    },
+    "ext": {"errors", "formats", "documents", "cli"},
     "__main__": {"cli"},
 }
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import subprocess
+from types import ModuleType
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -12,13 +15,22 @@ import pytest
 
 def tool(name: str) -> str:
     """Path of a program. Without it the test is skipped on a reader's machine, and fails where CI is set."""
-    path = shutil.which(name)
-    if path is None:
-        message = f"{name} is not installed; CI has it and runs this test"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    return path
+    return shutil.which(name) or _missing(name)
+
+
+def package(name: str) -> ModuleType:
+    """A Python package of the dependency groups that not everybody has; missing, it counts as `tool` does."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        _missing(name)
+
+
+def _missing(name: str) -> NoReturn:
+    message = f"{name} is not installed; CI has it and runs this test"
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
 
 
 def run(*words: str, **keywords) -> bytes:

@@ -14,7 +14,6 @@ from convviz.errors import ConvvizError
 from convviz.render import Box, Pixels, Raster
 from convviz.scene import Frames, Polygon, Shape, Text, rgb
 
-MOVING = True
 COLORS = 32
 """Entries of the palette; the first one stands for "unchanged" or, without a background, for "nothing here"."""
 SAMPLES = 3

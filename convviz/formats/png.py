@@ -7,10 +7,8 @@ from typing import BinaryIO
 from convviz.render import Raster
 from convviz.scene import Frames
 
-MOVING = False
 
-
-def write(frames: Frames, file: BinaryIO, step: int = 0) -> None:
+def write_step(frames: Frames, file: BinaryIO, step: int) -> None:
     """Write step ``step`` of ``frames``."""
     image = Raster(frames).image(step)
     (image if frames.transparent else image.convert("RGB")).save(file, "PNG", optimize=True)

@@ -24,6 +24,7 @@ def worded(frames: Frames, trace: Trace, theme: Theme, legend: Sequence[tuple[st
     """``frames`` with the texts that every picture has and, where a legend is given, a caption strip."""
     frames = replace(
         frames,
+        name=describe.title(trace.op),
         title=describe.alt_text(trace.op, trace.order),
         step_text=lambda t: describe.step_text(trace, t),
     )

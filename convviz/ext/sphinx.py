@@ -1,0 +1,194 @@
+"""A Sphinx extension: ``extensions = ["convviz.ext.sphinx"]``.
+
+The directive takes a case or an operation, and as its options those of ``convviz render`` and those of an image::
+
+    .. convviz:: conv-transpose
+       :input-size: 3
+       :kernel-size: 3
+       :stride: 2
+       :caption: A transposed convolution
+       :name: upsampling
+
+HTML shows it moving, LaTeX and others show one step (the first, or that of ``:step:``).
+
+``:caption:`` alone draws the strip that ``--caption`` draws, into the picture; with a text it sets that text under it.
+``:width:``, ``:height:``, ``:scale:``, ``:align:`` and ``:class:`` are those of an image. ``:theme: light,dark`` shows
+one or the other: an SVG by itself, other formats in themes that know the classes only-light and only-dark (Furo,
+PyData, Book).
+
+``convviz_theme`` and ``convviz_format`` in conf.py say what holds where a directive says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.application import Sphinx
+from sphinx.builders import Builder
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+from convviz import __version__
+from convviz.cli import document_parser, read_picture
+from convviz.documents import Picture, image_format, make_folder
+from convviz.errors import ConvvizError
+from convviz.formats import FORMATS
+
+logger = logging.getLogger(__name__)
+
+STILLS = {"application/pdf": ".pdf", "image/svg+xml": ".svg", "image/png": ".png"}
+"""What a builder that is not for HTML can be given."""
+
+# Options of an image, that set it rather than draw it.
+_IMAGE: dict[str, Callable[[str], Any]] = {
+    "width": directives.length_or_percentage_or_unitless,
+    "height": directives.length_or_unitless,
+    "scale": directives.percentage,
+    "align": lambda given: directives.choice(given, ("left", "center", "right")),
+    "class": directives.class_option,
+}
+
+
+def _words() -> dict[str, Callable[[str], Any]]:
+    """The long options of a picture in a document."""
+    found = {}
+    for action in document_parser()._actions:
+        for option in action.option_strings:
+            if option.startswith("--") and option != "--title":  # a figure's caption is its own
+                found[option.removeprefix("--")] = directives.flag if action.nargs == 0 else directives.unchanged
+    return found
+
+
+_WORDS = _words()
+
+
+class picture_node(nodes.General, nodes.Element):  # noqa: N801  # docutils' nodes are named so
+    """A picture whose format the builder will choose.
+
+    ``words`` holds what `read_picture` reads, ``theme`` one or two themes, ``image`` the attributes of the image.
+    """
+
+
+class ConvvizDirective(SphinxDirective):
+    """``.. convviz:: NAME_OR_OP``."""
+
+    required_arguments = 1
+    option_spec: ClassVar[dict[str, Callable[[str], Any]]] = {
+        **_WORDS,
+        **_IMAGE,
+        "caption": directives.unchanged,
+        "name": directives.unchanged,
+    }
+
+    def run(self) -> list[nodes.Node]:
+        """The figure or the picture; a warning and nothing where it cannot be drawn."""
+        caption = self.options.pop("caption", None)
+        theme = self.options.pop("theme", self.config.convviz_theme)
+        options = []
+        for name, value in self.options.items():
+            if name in _WORDS and name not in _IMAGE:
+                options.append(f"--{name}" if value is None else f"--{name}={value}")
+        if caption == "":
+            options.append("--caption")
+        image = {name: value for name, value in self.options.items() if name in _IMAGE}
+        node = picture_node("", words=[*options, "--", self.arguments[0]], theme=theme, image=image)
+        self.set_source_info(node)
+        try:
+            # Here, where documents are read in parallel, and where a fault has its line.
+            _draw(node, self.env.app.builder)
+        except ConvvizError as error:
+            logger.warning("%s", error, location=self.get_location(), type="convviz")
+            return []
+        if not caption:
+            self.add_name(node)
+            return [node]
+        figure = nodes.figure("", node)
+        self.set_source_info(figure)
+        if "align" in image:
+            figure["align"] = image.pop("align")
+        inline, messages = self.parse_inline(caption, lineno=self.lineno)
+        text = nodes.caption(caption, "", *inline)
+        self.set_source_info(text)
+        figure += text
+        self.add_name(figure)
+        return [figure, *messages]
+
+
+def _draw(node: picture_node, builder: Builder) -> list[tuple[Picture, Path | None]]:
+    """The pictures that ``builder`` shows for ``node`` and their files, drawn where they are not there already.
+
+    Builders without images have no file.
+    """
+    themes = [theme.strip() for theme in node["theme"].split(",")]
+    if len(themes) > 2:
+        raise ConvvizError(f'theme is "{node["theme"]}": give one, or light,dark')
+    pictures = [read_picture([f"--theme={theme}", *node["words"]]) for theme in themes]
+    if builder.format == "html":
+        suffix: str | None = pictures[0].suffix(image_format(builder.config.convviz_format))
+        if suffix == ".svg" and len(themes) > 1:
+            pictures = [read_picture([f"--theme={node['theme']}", *node["words"]])]
+    else:
+        known = (STILLS.get(kind) for kind in builder.supported_image_types)
+        suffix = next((suffix for suffix in known if suffix in FORMATS), None)
+        pictures = [pictures[0].at(pictures[0].step or 0)]
+    drawn: list[tuple[Picture, Path | None]] = []
+    for picture in pictures:
+        if suffix is None:
+            drawn.append((picture, None))
+            continue
+        path = make_folder(Path(builder.doctreedir, "convviz")) / picture.file_name(suffix, __version__)
+        picture.save(path, suffix)
+        drawn.append((picture, path))
+    return drawn
+
+
+class PlacePictures(SphinxPostTransform):
+    """Give each picture the format of the builder that writes."""
+
+    default_priority = 50  # before Sphinx's own converters of images
+
+    def run(self, **_: Any) -> None:
+        """Put images in the place of `picture_node`."""
+        builder = self.env.app.builder
+        for node in [*self.document.findall(picture_node)]:
+            try:
+                drawn = _draw(node, builder)
+            except ConvvizError as error:
+                logger.warning("%s", error, location=node, type="convviz")
+                node.parent.remove(node)
+                continue
+            images = [self._image(node, picture, path) for picture, path in drawn]
+            if len(images) == 2:
+                for image, scheme in zip(images, ("light", "dark"), strict=True):
+                    image["classes"] = [*image["classes"], f"only-{scheme}"]
+            images[0]["ids"], images[0]["names"] = node["ids"], node["names"]
+            node.replace_self(images)
+
+    def _image(self, node: picture_node, picture: Picture, path: Path | None) -> nodes.image:
+        attributes = {**node["image"]}
+        classes = ["convviz", *attributes.pop("class", [])]
+        image = nodes.image("", alt=picture.alt_text, classes=classes, **attributes)
+        image.source, image.line = node.source, node.line
+        # Sphinx copies what the environment lists; "?" is an image that it leaves alone.
+        image["uri"] = "" if path is None else str(path)
+        image["candidates"] = {"?" if path is None else "*": image["uri"]}
+        if path is not None:
+            self.env.images.add_file(self.env.docname, str(path))
+        return image
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Sphinx's entry point."""
+    app.add_config_value("convviz_theme", "light", "env", [str])
+    app.add_config_value("convviz_format", "gif", "html", [str])
+    # A page shows what this version draws: another one writes the pages anew.
+    app.add_config_value("convviz_version", __version__, "html", [str])
+    app.add_node(picture_node)
+    app.add_directive("convviz", ConvvizDirective)
+    app.add_post_transform(PlacePictures)
+    return {"version": __version__, "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

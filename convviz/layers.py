@@ -1,0 +1,256 @@
+"""Operations from the layers of frameworks, by their attributes: no framework is imported.
+
+PyTorch's modules, Keras's layers and ONNX's nodes are told apart by their classes' names. What they mean is taken from
+their documentation: PyTorch's ``torch.nn``; Keras's ``keras.layers``, whose "same" is TensorFlow's; ONNX's operator
+schemas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from convviz.errors import ConvvizError
+from convviz.ops import OPERATIONS, Operation
+
+TORCH = {"Conv": "conv", "ConvTranspose": "conv-transpose", "MaxPool": "max-pool", "AvgPool": "average-pool"}
+KERAS = {
+    "Conv": "conv",
+    "Convolution": "conv",
+    "DepthwiseConv": "conv",
+    "ConvTranspose": "conv-transpose",
+    "MaxPooling": "max-pool",
+    "AveragePooling": "average-pool",
+}
+ONNX = {"Conv": "conv", "ConvTranspose": "conv-transpose", "MaxPool": "max-pool", "AveragePool": "average-pool"}
+
+Parameters = dict[str, Any]
+
+
+def from_layer(
+    layer: Any, input_size: int | Iterable[int], *, kernel_size: int | Iterable[int] | None = None
+) -> Operation:
+    """The operation of a layer on an input of ``input_size``.
+
+    Parameters
+    ----------
+    layer
+        A ``torch.nn`` module (Conv, ConvTranspose, MaxPool, AvgPool, 1d or 2d), a Keras layer (Conv, DepthwiseConv,
+        ConvTranspose, MaxPooling, AveragePooling, 1D or 2D) or an ONNX node (Conv, ConvTranspose, MaxPool,
+        AveragePool). The channels are the layer's; where it does not know them yet, as few as its groups allow.
+    input_size
+        Cells of the input along each axis, without batch and channels.
+    kernel_size
+        For an ONNX node that leaves it to the shape of its weight.
+
+    Raises
+    ------
+    ConvvizError
+        For a layer that cannot be drawn, such as one over 3 axes, and where its parameters do not fit the input.
+
+    Examples
+    --------
+    >>> class Conv2d:  # as torch.nn.Conv2d(16, 32, 3, stride=2, padding=1)
+    ...     in_channels, out_channels, groups, padding_mode = 16, 32, 1, "zeros"
+    ...     kernel_size, stride, padding, dilation = (3, 3), (2, 2), (1, 1), (1, 1)
+    >>> from_layer(Conv2d(), input_size=7).output_size
+    (4, 4)
+    """
+    op, ndim, parameters = _described(layer, kernel_size)
+    if ndim > 2:
+        raise ConvvizError(f"layer is {_name(layer)}: {ndim} axes cannot be drawn, give a layer over 1 or 2")
+    sizes = tuple(input_size) if isinstance(input_size, Iterable) else (input_size,) * ndim
+    if len(sizes) != ndim:
+        raise ConvvizError(f"input_size is {sizes}: {_name(layer)} needs {ndim} numbers, without batch and channels")
+    parameters = {"input_size": sizes, **parameters}
+    if "output_shape" in parameters:
+        parameters |= _cropped_to(parameters)
+    known = {field.name for field in fields(OPERATIONS[op])}
+    for name in [name for name in parameters if name not in known]:
+        value = parameters.pop(name)
+        if name not in ("output_shape", "upper") and value not in (0, 1, (1,) * ndim, False, "zeros"):
+            raise ConvvizError(f"{name} is {value}: cannot be drawn for {_name(layer)}")
+    return OPERATIONS[op](**parameters)
+
+
+def layer_weights(layer: Any) -> tuple[Any, Any]:
+    """A layer's weight and bias (None where it has none) as `convviz.trace` takes them: PyTorch's layout.
+
+    So ``trace(op, x, *layer_weights(layer))`` shows the layer at work. Raises `ConvvizError` where there is no weight.
+    """
+    bias = None
+    if callable(getattr(layer, "get_weights", None)):  # Keras
+        arrays = [np.asarray(array) for array in layer.get_weights()]
+        if not arrays:
+            raise ConvvizError(f"layer is {_name(layer)}: it has no weights; call it on an input first")
+        # The kernel's last two axes are channels: in and out, out and in if transposed, in and multiplier if depthwise.
+        outer, inner = (-2, -1) if "Depthwise" in _name(layer) else (-1, -2)
+        weight = np.moveaxis(arrays[0], (outer, inner), (0, 1))
+        if "Depthwise" in _name(layer):
+            weight = weight.reshape(-1, 1, *weight.shape[2:])
+        bias = arrays[1] if len(arrays) > 1 else None
+    else:
+        tensor = getattr(layer, "weight", None)
+        if tensor is None or not callable(getattr(tensor, "detach", None)):
+            raise ConvvizError(f"layer is {_name(layer)}: it has no weights")
+        weight = np.asarray(tensor.detach().cpu())
+        if getattr(layer, "bias", None) is not None:
+            bias = np.asarray(layer.bias.detach().cpu())
+    _, ndim, parameters = _described(layer, None)
+    if parameters["in_channels"] == 1 and parameters["out_channels"] == 1:
+        weight = weight.reshape(weight.shape[-ndim:])
+    return weight, bias
+
+
+def _name(layer: Any) -> str:
+    return str(getattr(layer, "op_type", "") or type(layer).__name__)
+
+
+def _described(layer: Any, kernel_size: Any) -> tuple[str, int, Parameters]:
+    """The operation's name, the number of axes, and the parameters that do not depend on the input's size."""
+    if hasattr(layer, "op_type") and hasattr(layer, "attribute"):
+        if layer.op_type in ONNX:
+            return ONNX[layer.op_type], *_onnx(layer, ONNX[layer.op_type], kernel_size)
+    else:
+        for base in type(layer).__mro__:
+            for known, read in ((TORCH, _torch), (KERAS, _keras)):
+                end = "d" if known is TORCH else "D"
+                for ndim in (1, 2, 3):
+                    # Keras puts the number of axes before "Transpose", PyTorch last.
+                    kind = base.__name__.replace(f"{ndim}{end}", "")
+                    if kind != base.__name__ and kind in known:
+                        try:
+                            return known[kind], ndim, read(layer, known[kind], ndim)
+                        except AttributeError as error:
+                            raise ConvvizError(f"layer is {_name(layer)}: it has no {error.name}") from None
+    raise ConvvizError(
+        f"layer is {_name(layer)}: give a convolution, transposed convolution or pooling of PyTorch, Keras or ONNX"
+    )
+
+
+def _each(value: Any, ndim: int) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, Iterable) else (value,) * ndim
+
+
+def _torch(layer: Any, op: str, ndim: int) -> Parameters:
+    padding = layer.padding
+    if getattr(layer, "divisor_override", None) is not None:
+        raise ConvvizError(f"divisor_override is {layer.divisor_override}: cannot be drawn; leave it out")
+    parameters: Parameters = {
+        "kernel_size": _each(layer.kernel_size, ndim),
+        "stride": _each(layer.stride, ndim),
+        "padding": padding if isinstance(padding, str) else _each(padding, ndim),
+        "dilation": _each(getattr(layer, "dilation", 1), ndim),
+    }
+    if "pool" in op:
+        parameters |= {"ceil_mode": layer.ceil_mode}
+        if op == "average-pool":
+            parameters |= {"count_include_pad": layer.count_include_pad}
+        return parameters
+    if op == "conv-transpose":
+        parameters |= {"output_padding": _each(layer.output_padding, ndim)}
+    # A lazy layer has no input channels until it has seen an input.
+    channels = {"in_channels": layer.in_channels or layer.groups, "out_channels": layer.out_channels}
+    return {**parameters, **channels, "groups": layer.groups, "padding_mode": layer.padding_mode}
+
+
+def _keras(layer: Any, op: str, ndim: int) -> Parameters:
+    if "pool" in op:
+        # The cells that "same" adds are not counted.
+        pool = {"kernel_size": _each(layer.pool_size, ndim), "stride": _each(layer.strides, ndim)}
+        counted = {"count_include_pad": False} if op == "average-pool" else {}
+        return {**pool, "padding": layer.padding, **counted}
+    kernel, dilation = _each(layer.kernel_size, ndim), _each(layer.dilation_rate, ndim)
+    stride, padding = _each(layer.strides, ndim), layer.padding
+    parameters: Parameters = {"kernel_size": kernel, "stride": stride, "dilation": dilation, "padding": padding}
+    if padding == "causal":
+        parameters["padding"] = tuple((d * (k - 1), 0) for k, d in zip(kernel, dilation, strict=True))
+    shape = getattr(getattr(layer, "kernel", None), "shape", None)
+    if op == "conv-transpose":
+        parameters |= _keras_transposed(kernel, stride, dilation, padding, getattr(layer, "output_padding", None))
+        return {**parameters, "in_channels": shape[-1] if shape else 1, "out_channels": layer.filters}
+    if getattr(layer, "depth_multiplier", None) is not None:
+        inner = shape[-2] if shape else 1
+        return {**parameters, "in_channels": inner, "out_channels": inner * layer.depth_multiplier, "groups": inner}
+    groups = layer.groups
+    inner = (shape[-2] if shape else 1) * groups
+    return {**parameters, "in_channels": inner, "out_channels": layer.filters, "groups": groups}
+
+
+def _keras_transposed(
+    kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int], padding: str, output_padding: Any
+) -> Parameters:
+    """Keras says the output's size: ``i*s`` ("same") or ``i*s + max(span - s, 0)`` ("valid"), where a kernel spans
+    ``span`` cells; or, with output_padding, ``(i - 1)*s + span - 2*(span // 2) + output_padding`` and
+    ``(i - 1)*s + span + output_padding``. Of what is cropped for that, the odd cell goes at the end.
+    """
+    if padding == "same" and output_padding is None:
+        return {"padding": "same"}
+    pairs, extras = [], []
+    given = [None] * len(kernel) if output_padding is None else _each(output_padding, len(kernel))
+    for k, s, d, extra in zip(kernel, stride, dilation, given, strict=True):
+        span = d * (k - 1) + 1
+        added = max(s - span, 0) if extra is None else extra
+        if padding == "same":
+            added -= 2 * (span // 2)
+        crop = max(-added, 0)
+        pairs.append((crop // 2, crop - crop // 2))
+        extras.append(max(added, 0))
+    return {"padding": tuple(pairs), "output_padding": tuple(extras)}
+
+
+def _onnx(node: Any, op: str, kernel_size: Any) -> tuple[int, Parameters]:
+    given = {attribute.name: _onnx_value(attribute) for attribute in node.attribute}
+    kernel = given.get("kernel_shape", kernel_size)
+    if kernel is None:
+        raise ConvvizError(
+            f"kernel_size is missing: this {node.op_type} leaves it to its weight's shape; give kernel_size"
+        )
+    told = [given[name] for name in ("strides", "dilations", "output_padding") if name in given]
+    ndim = len(next((value for value in (kernel, *told) if isinstance(value, Sequence)), (0, 0)))
+    pads = given.get("pads", (0,) * 2 * ndim)
+    words = {"VALID": "valid", "SAME_UPPER": "same", "SAME_LOWER": "same_lower"}
+    auto = given.get("auto_pad", "NOTSET")
+    parameters: Parameters = {
+        "kernel_size": _each(kernel, ndim),
+        "stride": given.get("strides", (1,) * ndim),
+        "padding": words.get(auto, tuple(zip(pads[:ndim], pads[ndim:], strict=True))),
+        "dilation": given.get("dilations", (1,) * ndim),
+    }
+    if "pool" in op:
+        parameters |= {"ceil_mode": bool(given.get("ceil_mode", 0))}
+        if op == "average-pool":
+            parameters |= {"count_include_pad": bool(given.get("count_include_pad", 0))}
+        return ndim, parameters
+    group = given.get("group", 1)
+    parameters |= {"in_channels": group, "out_channels": group, "groups": group}
+    if op == "conv-transpose":
+        parameters |= {"output_padding": given.get("output_padding", (0,) * ndim)}
+        if "output_shape" in given:
+            parameters |= {"output_shape": given["output_shape"][-ndim:], "upper": auto == "SAME_UPPER"}
+    return ndim, parameters
+
+
+def _onnx_value(attribute: Any) -> Any:
+    if attribute.ints:
+        return tuple(attribute.ints)
+    return attribute.s.decode() if attribute.s else attribute.i
+
+
+def _cropped_to(parameters: Parameters) -> Parameters:
+    """The padding that gives ONNX's ``output_shape``: what is too much is cropped, half of it on each side."""
+    pairs, extras = [], []
+    axes = zip(*(parameters[n] for n in _OUTPUT), strict=True)
+    for i, k, s, d, extra, out in axes:
+        total = s * (i - 1) + extra + d * (k - 1) + 1 - out
+        crop = max(total, 0)
+        less, more = crop // 2, crop - crop // 2
+        pairs.append((less, more) if parameters["upper"] else (more, less))
+        extras.append(extra + max(-total, 0))
+    return {"padding": tuple(pairs), "output_padding": tuple(extras)}
+
+
+_OUTPUT = ("input_size", "kernel_size", "stride", "dilation", "output_padding", "output_shape")

@@ -1,0 +1,79 @@
+"""The weights and sizes that `from_layer` and `layer_weights` read, held against what the frameworks compute."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import pytest
+from tools import package
+
+from convviz import from_layer, layer_weights, trace
+
+# Of the frameworks' own making.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Using padding='same'"),
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),
+]
+RANDOM = np.random.default_rng(0)
+
+
+def shown(layer: Any, op: Any, x: np.ndarray) -> np.ndarray:
+    """What convviz computes for ``x``, (channels, *sizes), without the channel axis where there is one channel."""
+    flat = x[0] if op.in_channels == op.out_channels == 1 else x
+    return trace(op, flat, *layer_weights(layer)).output
+
+
+def test_torch() -> None:
+    torch = package("torch")
+    nn = torch.nn
+    for layer, channels, size in [
+        (nn.Conv2d(1, 1, 3, stride=2, padding=1), 1, (6, 7)),
+        (nn.Conv2d(4, 6, (3, 2), padding="same", dilation=(2, 1), groups=2), 4, (7, 5)),
+        (nn.Conv1d(2, 3, 3, padding=2, bias=False), 2, (8,)),
+        (nn.Conv2d(4, 8, 3, groups=4), 4, (5, 5)),
+        (nn.ConvTranspose2d(1, 1, 3, stride=2, padding=1, output_padding=1), 1, (3, 4)),
+        (nn.ConvTranspose2d(4, 6, 3, stride=2, groups=2, dilation=2), 4, (3, 3)),
+        (nn.ConvTranspose1d(2, 5, 4, stride=3), 2, (4,)),
+    ]:
+        op = from_layer(layer, size)
+        x = RANDOM.normal(size=(channels, *size)).astype(np.float32)
+        with torch.no_grad():
+            expected = layer(torch.from_numpy(x)[None])[0].numpy()
+        np.testing.assert_allclose(shown(layer, op, x).reshape(expected.shape), expected, atol=1e-5)
+
+
+def test_keras(monkeypatch: pytest.MonkeyPatch) -> None:
+    package("torch")
+    monkeypatch.setitem(os.environ, "KERAS_BACKEND", "torch")
+    keras = package("keras")
+    layers = keras.layers
+    for layer, channels, size in [
+        (layers.Conv2D(1, 3, strides=2, padding="same"), 1, (6, 7)),
+        (layers.Conv2D(6, (3, 2), groups=2, dilation_rate=2), 4, (7, 8)),
+        (layers.Conv1D(3, 3, padding="causal", dilation_rate=2), 2, (8,)),
+        (layers.DepthwiseConv2D(3, depth_multiplier=2, padding="same"), 3, (5, 5)),
+        (layers.Conv2DTranspose(2, 4, strides=2, padding="same"), 3, (3, 4)),
+        (layers.Conv2DTranspose(1, 3, strides=2), 1, (3, 3)),
+        (layers.Conv1DTranspose(2, 3, strides=2, padding="same"), 1, (4,)),
+        (layers.Conv1DTranspose(2, 2, strides=3), 1, (4,)),
+        (layers.Conv1DTranspose(2, 3, strides=2, padding="same", output_padding=1), 1, (4,)),
+    ]:
+        x = RANDOM.normal(size=(channels, *size)).astype(np.float32)
+        expected = keras.ops.convert_to_numpy(layer(np.moveaxis(x, 0, -1)[np.newaxis]))[0]
+        expected = np.moveaxis(expected, -1, 0)
+        op = from_layer(layer, size)
+        assert op.output_size == expected.shape[1:], layer
+        np.testing.assert_allclose(shown(layer, op, x).reshape(expected.shape), expected, atol=1e-5, err_msg=str(op))
+
+
+def test_onnx() -> None:
+    helper = package("onnx.helper")
+    node = helper.make_node(
+        "ConvTranspose", ["x", "w"], ["y"], kernel_shape=[3, 3], strides=[2, 2], auto_pad="SAME_UPPER"
+    )
+    assert from_layer(node, 4).output_size == (8, 8)
+    node = helper.make_node("Conv", ["x", "w"], ["y"], kernel_shape=[3], pads=[1, 2], dilations=[2], group=3)
+    op = from_layer(node, 9)
+    assert (op.output_size, op.padding, op.groups, op.in_channels) == ((8,), ((1, 2),), 3, 3)
