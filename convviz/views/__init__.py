@@ -2,4 +2,5 @@
 
 VIEWS = {
     "stack": "convviz.views.stack",
+    "grid": "convviz.views.grid",
 }
