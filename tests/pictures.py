@@ -47,9 +47,10 @@ def check_texts(frame: Frame) -> list[tuple[Text, str]]:
     for text, _ in texts:
         left, top, right, bottom = text.extent
         bounds = text.box or (0, 0, frame.width, frame.height)
-        assert left >= bounds[0] - SLACK and right <= bounds[2] + SLACK, (text, bounds)
-        assert top >= bounds[1] - SLACK and bottom <= bounds[3] + SLACK, (text, bounds)
-        assert left >= 0 and top >= 0 and right <= frame.width and bottom <= frame.height, (text, frame.width)
+        outer = (max(bounds[0] - SLACK, 0), max(bounds[1] - SLACK, 0), bounds[2] + SLACK, bounds[3] + SLACK)
+        inside = [left >= outer[0], top >= outer[1], right <= outer[2], bottom <= outer[3]]
+        inside += [right <= frame.width, bottom <= frame.height]
+        assert all(inside), (text, text.extent, bounds)
     if len(texts) > 1:
         extents = np.array([text.extent for text, _ in texts])
         low = np.maximum(extents[:, np.newaxis, :2], extents[:, :2])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pictures import check_texts
 
-from convviz import THEMES, Conv, ConvTranspose, Operation, trace
+from convviz import THEMES, AveragePool, Conv, ConvTranspose, MaxPool, Operation, trace
 from convviz.views._flat import LEAST_CONTRAST, contrast
 
 OPERATIONS: dict[str, Operation] = {
@@ -29,29 +29,39 @@ OPERATIONS: dict[str, Operation] = {
     "transposed, cropped through": ConvTranspose(5, 2, padding=2),
     "transposed, apart": ConvTranspose(2, 2, stride=3, dilation=2),
     "transposed, one axis": ConvTranspose((4,), 3, stride=2),
+    "mirrored": Conv(4, 3, padding=2, padding_mode="reflect"),
+    "maximum": MaxPool(5, 3, stride=2, padding=1, ceil_mode=True),
+    "average": AveragePool(6, 3, padding=1, ceil_mode=True, count_include_pad=False),
 }
 VIEWS = ("grid",)
+CHOICES = [
+    (name, order)
+    for name, op in OPERATIONS.items()
+    for order in ("gather", "scatter")
+    if order == "gather" or not isinstance(op, MaxPool)  # a maximum has no other order
+]
 
 
 def numbers(op: Operation, kind: str) -> dict[str, object]:
     random = np.random.RandomState(3)
     if kind == "floats":
-        return {
+        given = {
             "x": random.normal(size=op.input_size) * 12,
             "weight": random.normal(size=op.kernel_size),
             "bias": -0.25,
         }
-    return {
-        "x": random.randint(-255, 256, op.input_size),
-        "weight": random.randint(-9, 10, op.kernel_size),
-        "bias": 3 if kind == "negative" else None,
-    }
+    else:
+        given = {
+            "x": random.randint(-255, 256, op.input_size),
+            "weight": random.randint(-9, 10, op.kernel_size),
+            "bias": 3,
+        }
+    return given if isinstance(op, Conv | ConvTranspose) else {"x": given["x"]}
 
 
 @pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize("order", ["gather", "scatter"])
-@pytest.mark.parametrize("name", OPERATIONS)
-def test_no_text_is_clipped_overlaps_or_is_too_faint(view: str, order: str, name: str) -> None:
+@pytest.mark.parametrize(("name", "order"), CHOICES)
+def test_no_text_is_clipped_overlaps_or_is_too_faint(view: str, name: str, order: str) -> None:
     op = OPERATIONS[name]
     module = import_module(f"convviz.views.{view}")
     looks = [("light", "values", ""), ("light", "values", "negative"), ("dark", "values", "floats")]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from convviz.errors import ConvvizError
 from convviz.scene import Line, Points, Polygon, Shape, Text, blend, rgb, text_width
 from convviz.theme import Theme
-from convviz.views._planes import DATA, DROPPED, INSERTED, PADDING, UNVISITED, Sheet
+from convviz.views._planes import BEYOND, DATA, DROPPED, INSERTED, PADDING, UNVISITED, Sheet
 
 LABELS = ("values", "symbols")
 SUBSCRIPT = 0.68
@@ -138,9 +138,7 @@ def formatter(*arrays: Any) -> Callable[[Any], str]:
         number = float(value)
         if np.isinf(number):
             text = "∞" if number > 0 else "-∞"
-        elif (power > 5 or power < -3) and abs(number) >= 1000:
-            text = _exponent(number)
-        elif power < -3 and number:
+        elif (power > 5 and abs(number) >= 1000) or (power < -3 and number):
             text = _exponent(number)
         else:
             text = str(int(value)) if whole else f"{number:.{min(max(decimals, 0), 4)}f}"
@@ -218,7 +216,8 @@ class Board:
             PADDING: theme.padding,
             INSERTED: theme.inserted,
             DROPPED: theme.dropped,
-        }[kind]
+            BEYOND: theme.dropped,
+        }[str(kind)]
 
     def lit(self, fill: str | None) -> str:
         """The colour of a cell of that fill under the window."""
@@ -237,7 +236,7 @@ class Board:
     def rest(self, empty: bool = False) -> list[Shape]:
         """The cells without a window over them; ``empty`` leaves the data cells to be filled by the steps."""
         theme, kinds, shapes = self.theme, self.sheet.kinds, list[Shape]()
-        for kind in (PADDING, INSERTED, DROPPED):
+        for kind in (PADDING, INSERTED, BEYOND, DROPPED):
             at, fill = np.argwhere(kinds == kind), self.fill(kind)
             if fill and len(at):
                 shapes.append(Polygon(self.outlines(at), fill, role=kind))
@@ -260,11 +259,11 @@ class Board:
         theme = self.theme
         if kind == INSERTED and theme.inserted:
             return [Polygon(self.outlines(at + 0.08, 0.16, 0.16), stroke=theme.line, width=self.thin, role="mark")]
-        if (kind == DROPPED and theme.dropped) or (kind == UNVISITED and theme.unvisited):
-            ends = [((0.0, 0.2), (0.2, 0.0))]
-            if kind == DROPPED:
-                ends += [((0.8, 0.0), (1.0, 0.2)), ((0.0, 0.8), (0.2, 1.0))]
-            places = at[:, np.newaxis, np.newaxis, :] + np.array(ends)
+        if (kind in (DROPPED, BEYOND) and theme.dropped) or (kind == UNVISITED and theme.unvisited):
+            ends = np.array(
+                [[(abs(a - 0.06), abs(b - 0.06)), (abs(a - 0.2), abs(b - 0.2))] for a in (0, 1) for b in (0, 1)]
+            )
+            places = at[:, np.newaxis, np.newaxis, :] + ends
             return [Line(self.points(places).reshape(-1, 2, 2), theme.line, self.thin, role="mark")]
         return []
 

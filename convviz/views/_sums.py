@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convviz.ops import Conv, ConvTranspose
+from convviz.ops import AveragePool, MaxPool
 from convviz.scene import Line, Shape, Text, text_width
 from convviz.theme import Theme
 from convviz.trace import Trace
 from convviz.views._flat import Label, formatter, muted, symbol
+from convviz.windows import BEYOND
 
 SIZE = 8.5
 LEADING = 15.0
@@ -24,6 +25,8 @@ MOST_LINES = 4
 FEWEST_TERMS = 3
 """The first term, dots and the last one."""
 DOTS = Label("…")
+NOTHING = "–"
+"""Stands for what is thrown away or does not count."""
 
 
 @dataclass(frozen=True)
@@ -50,21 +53,25 @@ class Figures:
     def __init__(self, trace: Trace, symbols: bool) -> None:
         self.trace, self.symbols = trace, symbols
         self.gather = trace.order == "gather"
-        self.weighted = self.weights_of(trace)
+        self.greatest, self.average = isinstance(trace.op, MaxPool), isinstance(trace.op, AveragePool)
+        self.weighted = trace.weight is not None
+        """Whether there is a kernel with weights."""
         self._x, self._output = trace.x.reshape(-1), trace.output.reshape(-1)
-        self._weight = trace.weight.reshape(-1) if self.weighted else np.ones(0)
+        self._weight = np.ones(0) if trace.weight is None else trace.weight.reshape(-1)
+        self._cells = trace.cells.reshape(-1)
         self._write_x = formatter(self._x)
         self._write_weight = formatter(self._weight)
-        totals = self._output if self.gather else np.append(self.totals[trace.writes >= 0], self._output)
-        self._write_y = formatter(totals)
         self.bias: Any = 0 if trace.bias is None else trace.bias.reshape(-1)[0]
         self._write_bias = formatter(self.bias)
+        self._write_y = formatter(self._output, *([] if self.gather else [self.totals]))
 
     def source(self, index: int) -> Label:
-        """The cell of the input with that flat index; a zero where it is negative."""
-        if self.symbols and index >= 0:
+        """The cell of the input with that flat index; what counts for one where it is negative."""
+        if index < 0:
+            return Label("−∞" if self.greatest else NOTHING if index == BEYOND else "0")
+        if self.symbols:
             return symbol("x", _position(index, self.trace.op.input_size))
-        return Label(self._write_x(self._x[index]) if index >= 0 else "0")
+        return Label(self._write_x(self._x[index]))
 
     def weight(self, tap: int) -> Label:
         if self.symbols:
@@ -83,7 +90,8 @@ class Figures:
         return Label(text if text.startswith("−") else f"+{text}")
 
     def sources(self) -> list[Label]:
-        return [self.source(n) for n in range(-1, self._x.size)]
+        """Every label that a cell of the input can have."""
+        return [self.source(n) for n in range(-3, self._x.size)]
 
     def weights(self) -> list[Label]:
         return [self.weight(n) for n in range(self._weight.size)]
@@ -92,29 +100,30 @@ class Figures:
         """Every label that a cell of the output can have."""
         if self.symbols or self.gather:
             return [self.target(n) for n in range(self._output.size)]
-        return [self.target(0, value) for value in (self.bias, *np.unique(self.totals[self.trace.writes >= 0]))]
+        return [self.target(0, value) for value in (self.bias, *np.unique(self.totals))]
 
     def corners(self) -> list[Label]:
         """Every label that the corner of a cell can have."""
-        if self.gather or self.symbols:
+        if self.gather or (self.symbols and self.weighted):
             return self.weights()
-        return [self.product(value) for value in np.unique(np.multiply.outer(self._x, self._weight))]
+        return [self.product(value) for value in np.unique(self._products)]
 
-    @staticmethod
-    def weights_of(trace: Trace) -> bool:
-        """Whether the operation has a kernel with weights."""
-        return isinstance(trace.op, Conv | ConvTranspose)
+    @cached_property
+    def _products(self) -> NDArray[Any]:
+        """(T, K) scatter order: what a step adds to each cell under its stamp."""
+        trace, x = self.trace, self._x[self._cells]
+        if self.average:
+            assert trace.divisors is not None
+            return x[:, np.newaxis] / trace.divisors[np.maximum(trace.writes, 0)]
+        return np.multiply.outer(x, self._weight[trace.taps])
 
     @cached_property
     def totals(self) -> NDArray[Any]:
-        """(T, K) scatter order: what each cell holds after a step has stamped it; 0 where there is none."""
-        trace = self.trace
-        reads, writes = trace.reads, trace.writes
-        products = self._x[np.maximum(reads, 0)] * self._weight[trace.taps]
-        start = np.zeros(1, products.dtype) if trace.bias is None else trace.bias.reshape(-1)[:1]
-        running = np.full(prod(trace.op.output_size), start[0], np.result_type(products, start))
-        after = np.zeros(writes.shape, running.dtype)
-        for t, (cells, added) in enumerate(zip(writes, products, strict=True)):
+        """(T, K) scatter order: what each cell holds after a step has stamped it; the bias where there is none."""
+        products = self._products
+        running = np.full(self._output.size, self.bias, np.result_type(products, np.asarray(self.bias)))
+        after = np.full(products.shape, self.bias, running.dtype)
+        for t, (cells, added) in enumerate(zip(self.trace.writes, products, strict=True)):
             hit = cells >= 0
             running[cells[hit]] += added[hit]
             after[t, hit] = running[cells[hit]]
@@ -124,7 +133,7 @@ class Figures:
     def stamps(self) -> NDArray[np.int64]:
         """(T, K) scatter order: how many steps have stamped a cell by then, the step's own included."""
         writes = self.trace.writes
-        count = np.zeros(prod(self.trace.op.output_size), np.int64)
+        count = np.zeros(self._output.size, np.int64)
         after = np.zeros(writes.shape, np.int64)
         for t, cells in enumerate(writes):
             hit = cells >= 0
@@ -135,18 +144,18 @@ class Figures:
     # The sum of a step
 
     def before(self, t: int) -> Term:
-        trace = self.trace
+        trace, cell = self.trace, int(self._cells[t])
         size, letter = (trace.op.output_size, "y") if self.gather else (trace.op.input_size, "x")
-        position = _position(t, size)
+        position = _position(cell, size)
         name = symbol(letter, position) if self.symbols else Label(f"{letter}[{','.join(map(str, position))}]")
         if self.gather:
-            return Term((name, Label(" = ")))
-        value = "" if self.symbols else f" = {self._write_x(self._x[t])}"
+            return Term((name, Label(" = max( " if self.greatest else " = ( " if self.average else " = ")))
+        value = "" if self.symbols else f" = {self._write_x(self._x[cell])}"
         return Term((name, Label(f"{value} adds:  ")))
 
     @property
     def between(self) -> str:
-        return " + " if self.gather else "     "
+        return "     " if not self.gather else " , " if self.greatest else " + "
 
     def terms(self, t: int) -> list[Term]:
         """One for each tap of the window, in the window's order."""
@@ -155,17 +164,17 @@ class Figures:
             links = zip(step.reads.tolist(), step.taps.tolist(), strict=True)
             return [Term(self._times(read, tap), read < 0) for read, tap in links]
         terms = []
-        rows = zip(step.writes.tolist(), step.taps.tolist(), self.totals[t], step.products, strict=True)
+        rows = zip(step.writes.tolist(), step.taps.tolist(), self.totals[t], self._products[t], strict=True)
         for write, tap, after, product in rows:
+            times = self._times(int(self._cells[t]), tap, write)
             if write < 0:
-                terms.append(Term((Label("–"),), True))
+                terms.append(Term((Label(NOTHING),), True))
             elif self.symbols:
-                terms.append(Term((self.target(write), Label(" += "), *self._times(t, tap))))
+                terms.append(Term((self.target(write), Label(" += "), *times)))
             else:
-                # Written as the total of before, so that one reads the addition as one would do it.
+                # From the total of before to the total of after, as one would reckon it.
                 old, new = self._write_y(after - product), self._write_y(after)
-                times = self._times(t, tap)[0].text
-                terms.append(Term((Label(f"{old} + {times} = {new}"),)))
+                terms.append(Term((Label(f"{old} + {times[0].text} {self._equals} {new}"),)))
         return terms
 
     def after(self, t: int) -> Term:
@@ -175,6 +184,10 @@ class Figures:
         bias = ""
         if self.trace.bias is not None:
             bias = " + b" if self.symbols else f" + {_bracketed(self._write_bias(self.bias))} (bias)"
+        if self.greatest:
+            bias = " )"
+        if self.average:
+            bias = f" ) / {self.trace[t].divisor}"
         if self.symbols:
             return Term((Label(bias),))
         return Term((Label(f"{bias} {self._equals} {self.target(t).text}"),))
@@ -186,32 +199,48 @@ class Figures:
         exact = all(_exact(value, write) for array, write in pairs for value in np.unique(array))
         return "=" if exact else "≈"
 
-    def _times(self, read: int, tap: int) -> tuple[Label, ...]:
-        weight, source = self.weight(tap), self.source(read)
+    def _times(self, read: int, tap: int, write: int = 0) -> tuple[Label, ...]:
+        """What one link adds, in words; a pooling's links have no weight."""
+        source = self.source(read)
+        if not self.weighted:
+            if self.gather:
+                return (source,)
+            assert self.trace.divisors is not None
+            over = Label(f"/{self.trace.divisors[max(write, 0)]}")
+            return (source, over) if self.symbols else (Label(source.text + over.text),)
+        weight = self.weight(tap)
         if self.symbols:
-            return (weight, source) if read >= 0 else (weight, Label("·0"))
+            return (weight, source) if read >= 0 else (weight, Label(f"·{source.text}"))
         return (Label(f"{source.text}·{_bracketed(weight.text)}"),)
 
     @cached_property
     def widths(self) -> tuple[float, float, float]:
         """Greatest width of what comes before, of a term, and of what comes after, at a font size of 1."""
+        sources, weights, targets = (
+            max((label.width(1.0) for label in labels), default=0.0)
+            for labels in (self.sources(), self.weights(), self.targets())
+        )
         steps = len(self.trace)
-        before = max(self.before(t).width(1.0) for t in {0, steps - 1})
-        if not self.symbols and not self.gather:
-            before += max(Label(self._write_x(v)).width(1.0) for v in np.unique(self._x)) - text_width("0", 1.0) / 2
-        sources = max(label.width(1.0) for label in self.sources())
-        weights = max(label.width(1.0) for label in self.weights()) if self.weighted else 0.0
-        targets = max(label.width(1.0) for label in self.targets())
-        times = sources + weights + (0.0 if self.symbols else text_width("·()", 1.0))
-        if self.gather:
-            after = 0.0 if self.symbols else targets + text_width(" = ", 1.0)
-            if self.trace.bias is not None:
-                bias = " + b" if self.symbols else f" + ({self._write_bias(self.bias)}) (bias)"
-                after += text_width(bias, 1.0)
-            return before, times, after
-        if self.symbols:
-            return before, targets + times + text_width(" += ", 1.0), 0.0
-        return before, 2 * targets + times + text_width(" +  = ", 1.0), 0.0
+        # The position of the last cell is the longest, but for the widths of its digits, which are all the same.
+        before = max(self.before(t).width(1.0) for t in {0, steps - 1, int(self._cells.argmax())})
+        if not self.gather and not self.symbols:
+            before += sources
+        times = sources + weights
+        if self.weighted:
+            times += text_width("·0" if self.symbols else "·()", 1.0)
+        elif not self.gather:
+            times += text_width("/000", 1.0)
+        if not self.gather:
+            joins = text_width(" +=  " if self.symbols else " +  = ", 1.0)
+            return before, times + joins + targets * (1 if self.symbols else 2), 0.0
+        after = 0.0 if self.symbols else targets + text_width(" ≈ ", 1.0)
+        if self.trace.bias is not None:
+            after += text_width(" + b" if self.symbols else f" + ({self._write_bias(self.bias)}) (bias)", 1.0)
+        if self.greatest:
+            after += text_width(" )", 1.0)
+        if self.average:
+            after += text_width(f" ) / {prod(self.trace.op.kernel_size)}", 1.0)
+        return before, times, after
 
 
 class Sum:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from convviz.theme import Theme
 from convviz.trace import Trace
 from convviz.views import _caption
 from convviz.views._flat import Board, Cells, Label, check_labels, fitting, muted, readable, tinted
-from convviz.views._planes import DATA, DROPPED, Sheet, lift, sheets
+from convviz.views._planes import DATA, DROPPED, WINNER, Sheet, lift, sheets
 from convviz.views._sums import Figures, Sum
 
 CELL = 26.0
@@ -109,7 +108,7 @@ class Boards:
         shapes = source.rest()
         if self.plan.labelled:
             for (row, column), index in np.ndenumerate(source.sheet.indices):
-                ink = readable(source.fill(source.sheet.kinds[row, column]) or theme.background, theme)
+                ink = readable(source.fill(str(source.sheet.kinds[row, column])) or theme.background, theme)
                 shapes += source.text(figures.source(int(index)), row, column, self.source_size, ink, role="source")
         if self.kernel:
             shapes += self.kernel.rest()
@@ -221,16 +220,21 @@ class Boards:
             fills = [source.lit(source.fill(source.sheet.kinds[tuple(cell)])) for cell in at]
             labels = [figures.source(read) for read in step.reads.tolist()]
             corners = [figures.weight(tap) for tap in step.taps.tolist()] if figures.weighted else None
+            if step.winner is not None:
+                fills[step.winner] = self.deep
             shapes = self._filled(source, at, labels, fills, "window", corners)
             shapes += self._outlined(source, at)
+            if step.winner is not None:
+                shapes += self._outlined(source, at[step.winner : step.winner + 1])
             shapes += self._filled(target, place, [figures.target(t)], [target.lit(target.color)], "current")
             return shapes + self._outlined(target, place)
         kind = source.sheet.kinds[tuple(place[0])]
-        shapes = self._filled(source, place, [figures.source(t)], [source.lit(source.fill(kind))], "current")
+        cell = int(self.trace.cells.reshape(-1)[t])
+        shapes = self._filled(source, place, [figures.source(cell)], [source.lit(source.fill(kind))], "current")
         shapes += self._outlined(source, place)
         at, totals, fills = self._stamped(t)
         fills = [target.lit(fill) for fill in fills]
-        if figures.symbols:
+        if figures.symbols and figures.weighted:
             corners = [figures.weight(tap) for tap in step.taps.tolist()]
         else:
             corners = [figures.product(value) for value in step.products]
@@ -255,7 +259,7 @@ def plan(trace: Trace, theme: Theme) -> Plan:
     kernel = lift(trace.op.kernel_size)
     # A strip reads best over the strip that it becomes.
     upright = not theme.bare and max(columns / rows for rows, columns in shapes) >= 3
-    for with_kernel in ([True] if Figures.weights_of(trace) and not theme.bare else []) + [False]:
+    for with_kernel in ([True] if trace.weight is not None and not theme.bare else []) + [False]:
         boards = [shapes[0], kernel, shapes[1]] if with_kernel else shapes
         rows, columns = zip(*boards, strict=True)
         across, down = sum(columns) + len(boards) - 1, max(rows)
@@ -270,9 +274,15 @@ def plan(trace: Trace, theme: Theme) -> Plan:
     )
 
 
+def check_channels(trace: Trace) -> None:
+    if trace.channels:
+        raise ConvvizError(f'in_channels is {trace.op.in_channels}: only the view "stack" shows channels')
+
+
 def frames(trace: Trace, theme: Theme, caption: bool = False, labels: str = "values") -> Frames:
     """The numbers of ``trace``, one frame a step; ``labels`` "symbols" writes x, w and y with subscripts."""
     check_labels(labels)
+    check_channels(trace)
     arrangement = plan(trace, theme)
     figures = Figures(trace, labels == "symbols")
     boards = Boards(trace, figures, theme, arrangement)
@@ -282,7 +292,7 @@ def frames(trace: Trace, theme: Theme, caption: bool = False, labels: str = "val
     total = Sum(figures, theme, MARGIN, bottom, inner)
     bottom += total.height
     still = total.fixed()
-    if trace.layout.turned and not boards.notes_turn:
+    if trace.layout.turned and figures.weighted and len(boards.taps) > 1 and not boards.notes_turn:
         still.append(
             Text(width / 2, bottom + NOTE_SPACE / 2, f"kernel {TURNED}", NOTE, muted(theme), "middle", role="note")
         )
@@ -291,4 +301,6 @@ def frames(trace: Trace, theme: Theme, caption: bool = False, labels: str = "val
     layers = (static, fixed(still), growing, moving, Layer("moving", total.shapes))
     picture = Frames(width, bottom + MARGIN - 3, len(trace), theme.background, layers)
     legend = [(str(kind), sheet) for sheet in sheets(trace) for kind in np.unique(sheet.kinds)]
+    if figures.greatest:
+        legend.append((WINNER, boards.source.sheet))
     return _caption.worded(picture, trace, tinted(theme), legend if caption else None)
