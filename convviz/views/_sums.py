@@ -129,6 +129,11 @@ class Figures:
             after[t, hit] = running[cells[hit]]
         return after
 
+    @property
+    def most_kept(self) -> int:
+        """Scatter order: to how many cells of the output a step adds at most."""
+        return int((self.trace.writes >= 0).sum(axis=1).max())
+
     @cached_property
     def stamps(self) -> NDArray[np.int64]:
         """(T, K) scatter order: how many steps have stamped a cell by then, the step's own included."""
@@ -151,14 +156,15 @@ class Figures:
         if self.gather:
             return Term((name, Label(" = max( " if self.greatest else " = ( " if self.average else " = ")))
         value = "" if self.symbols else f" = {self._write_x(self._x[cell])}"
-        return Term((name, Label(f"{value} adds:  ")))
+        nothing = bool((trace.windows.reshape(len(trace), -1)[t] < 0).all())
+        return Term((name, Label(f"{value} adds nothing" if nothing else f"{value} adds:  ")))
 
     @property
     def between(self) -> str:
-        return "     " if not self.gather else " , " if self.greatest else " + "
+        return "     " if not self.gather else ",  " if self.greatest else " + "
 
     def terms(self, t: int) -> list[Term]:
-        """One for each tap of the window, in the window's order."""
+        """One for each tap of the window, in the window's order; in scatter order for each cell that is kept."""
         step = self.trace[t]
         if self.gather:
             links = zip(step.reads.tolist(), step.taps.tolist(), strict=True)
@@ -166,10 +172,10 @@ class Figures:
         terms = []
         rows = zip(step.writes.tolist(), step.taps.tolist(), self.totals[t], self._products[t], strict=True)
         for write, tap, after, product in rows:
-            times = self._times(int(self._cells[t]), tap, write)
             if write < 0:
-                terms.append(Term((Label(NOTHING),), True))
-            elif self.symbols:
+                continue
+            times = self._times(int(self._cells[t]), tap, write)
+            if self.symbols:
                 terms.append(Term((self.target(write), Label(" += "), *times)))
             else:
                 # From the total of before to the total of after, as one would reckon it.
@@ -204,14 +210,14 @@ class Figures:
         source = self.source(read)
         if not self.weighted:
             if self.gather:
-                return (source,)
+                return (source if self.greatest else Label(_bracketed(source.text), source.subscript),)
             assert self.trace.divisors is not None
-            over = Label(f"/{self.trace.divisors[max(write, 0)]}")
-            return (source, over) if self.symbols else (Label(source.text + over.text),)
+            over = Label(f"/{self.trace.divisors[write]}")
+            return (source, over) if self.symbols else (Label(_bracketed(source.text) + over.text),)
         weight = self.weight(tap)
         if self.symbols:
             return (weight, source) if read >= 0 else (weight, Label(f"·{source.text}"))
-        return (Label(f"{source.text}·{_bracketed(weight.text)}"),)
+        return (Label(f"{_bracketed(source.text)}·{_bracketed(weight.text)}"),)
 
     @cached_property
     def widths(self) -> tuple[float, float, float]:
@@ -227,9 +233,9 @@ class Figures:
             before += sources
         times = sources + weights
         if self.weighted:
-            times += text_width("·0" if self.symbols else "·()", 1.0)
+            times += text_width("·0" if self.symbols else "()·()", 1.0)
         elif not self.gather:
-            times += text_width("/000", 1.0)
+            times += text_width("()/000", 1.0)
         if not self.gather:
             joins = text_width(" +=  " if self.symbols else " +  = ", 1.0)
             return before, times + joins + targets * (1 if self.symbols else 2), 0.0
@@ -252,10 +258,13 @@ class Sum:
         kernel = (1, *figures.trace.op.kernel_size)[-2:]
         pitch = term + text_width(figures.between, SIZE)
         self.pitch, self.term = pitch, term
-        room = max(int((width - before - after + pitch - term) / pitch), FEWEST_TERMS)
-        taps = np.arange(prod(kernel))
-        rows = taps.reshape(kernel) if len(taps) > room and kernel[0] <= MOST_LINES else taps[np.newaxis]
-        self.lines = [_shortened(row.tolist(), room) for row in rows]
+        room = int((width - before - after + pitch - term) / pitch)
+        if figures.gather:
+            taps = np.arange(prod(kernel))
+            rows = taps.reshape(kernel) if len(taps) > room and kernel[0] <= MOST_LINES else taps[np.newaxis]
+            self.lines = [_shortened(row.tolist(), max(room, FEWEST_TERMS)) for row in rows]
+        else:
+            self.lines = _listed(figures.most_kept, max(room, 1), kernel[1])
         longest = max(map(len, self.lines))
         block = before + longest * pitch - (pitch - term) + after
         self.indent = left + max((width - block) / 2, 0.0) + before
@@ -266,6 +275,8 @@ class Sum:
     def least_width(figures: Figures) -> float:
         """Width without which even the shortest form does not fit."""
         before, term, after = (part * SIZE for part in figures.widths)
+        if not figures.gather:
+            return before + term
         taps = min(prod(figures.trace.op.kernel_size), FEWEST_TERMS)
         return before + taps * term + (taps - 1) * text_width(figures.between, SIZE) + after
 
@@ -275,7 +286,8 @@ class Sum:
         sign = self.figures.between.strip()
         for n, line in enumerate(self.lines if sign else []):
             for slot in range(0 if n else 1, len(line)):  # a sign that a line would end with starts the next one
-                x = self.indent + slot * self.pitch - (self.pitch - self.term) / 2
+                part = 0.3 if sign == "," else 0.5  # of the way from one term to the next
+                x = self.indent + slot * self.pitch - (self.pitch - self.term) * (1 - part)
                 shapes.append(Text(x, self._y(n), sign, SIZE, self.theme.text, "middle", role="sum-join"))
         return shapes
 
@@ -283,12 +295,17 @@ class Sum:
         """The sum of step ``t``."""
         figures, theme = self.figures, self.theme
         before, terms = figures.before(t), figures.terms(t)
+        shown = sum(map(len, self.lines))
+        if not figures.gather and len(terms) > shown:
+            terms = [*terms[: shown - 1], Term((DOTS,))]
         shapes: list[Shape] = []
         shapes += before.texts(self.indent - before.width(SIZE), self._y(0), SIZE, theme.text, "sum-start")
         faint = []
         for n, line in enumerate(self.lines):
             y = self._y(n)
             for slot, tap in enumerate(line):
+                if tap is not None and tap >= len(terms):
+                    continue
                 term = Term((DOTS,)) if tap is None else terms[tap]
                 wide = term.width(SIZE)
                 x = self.indent + slot * self.pitch + (self.term - wide) / 2
@@ -316,6 +333,17 @@ def _shortened(taps: Sequence[int], room: int) -> list[int | None]:
     if len(taps) <= room:
         return list(taps)
     return [*taps[: room - 2], None, taps[-1]]
+
+
+def _listed(count: int, room: int, columns: int) -> list[list[int | None]]:
+    """``count`` terms, as many in a line as there is room for, in the kernel's own number of columns if they fit.
+
+    >>> _listed(5, 4, 3)
+    [[0, 1, 2], [3, 4, 5]]
+    """
+    wide = max(min(count, room if room < columns else columns), 1)
+    lines = min(-(-count // wide), MOST_LINES)
+    return [list(range(n * wide, (n + 1) * wide)) for n in range(max(lines, 1))]
 
 
 def _position(index: int, size: tuple[int, ...]) -> tuple[int, ...]:

@@ -21,6 +21,8 @@ from convviz.views._flat import Board, Cells, Label, check_labels, fitting, mute
 from convviz.views._planes import DATA, DROPPED, WINNER, Sheet, lift, sheets
 from convviz.views._sums import Figures, Sum
 
+LABELLED = True
+"""Whether this view takes ``labels``."""
 CELL = 26.0
 LEAST_CELL = 12.0
 """Below it numbers cannot be read."""
@@ -221,7 +223,7 @@ class Boards:
             labels = [figures.source(read) for read in step.reads.tolist()]
             corners = [figures.weight(tap) for tap in step.taps.tolist()] if figures.weighted else None
             if step.winner is not None:
-                fills[step.winner] = self.deep
+                fills[step.winner] = target.color
             shapes = self._filled(source, at, labels, fills, "window", corners)
             shapes += self._outlined(source, at)
             if step.winner is not None:
