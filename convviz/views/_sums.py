@@ -234,8 +234,8 @@ class Figures:
         times = sources + weights
         if self.weighted:
             times += text_width("·0" if self.symbols else "()·()", 1.0)
-        elif not self.gather:
-            times += text_width("()/000", 1.0)
+        elif not self.greatest:
+            times += text_width("()" if self.gather else "()/000", 1.0)
         if not self.gather:
             joins = text_width(" +=  " if self.symbols else " +  = ", 1.0)
             return before, times + joins + targets * (1 if self.symbols else 2), 0.0
