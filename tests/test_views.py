@@ -33,12 +33,13 @@ OPERATIONS: dict[str, Operation] = {
     "maximum": MaxPool(5, 3, stride=2, padding=1, ceil_mode=True),
     "average": AveragePool(6, 3, padding=1, ceil_mode=True, count_include_pad=False),
 }
-VIEWS = ("grid",)
+VIEWS = ("grid", "matrix")
 CHOICES = [
-    (name, order)
+    (view, name, order)
+    for view in VIEWS
     for name, op in OPERATIONS.items()
     for order in ("gather", "scatter")
-    if order == "gather" or not isinstance(op, MaxPool)  # a maximum has no other order
+    if not isinstance(op, MaxPool) or (view, order) == ("grid", "gather")  # a maximum is no sum
 ]
 
 
@@ -59,8 +60,7 @@ def numbers(op: Operation, kind: str) -> dict[str, object]:
     return given if isinstance(op, Conv | ConvTranspose) else {"x": given["x"]}
 
 
-@pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize(("name", "order"), CHOICES)
+@pytest.mark.parametrize(("view", "name", "order"), CHOICES)
 def test_no_text_is_clipped_overlaps_or_is_too_faint(view: str, name: str, order: str) -> None:
     op = OPERATIONS[name]
     module = import_module(f"convviz.views.{view}")

@@ -3,4 +3,5 @@
 VIEWS = {
     "stack": "convviz.views.stack",
     "grid": "convviz.views.grid",
+    "matrix": "convviz.views.matrix",
 }

@@ -78,6 +78,12 @@ class Figures:
             return symbol("w", _position(tap, self.trace.op.kernel_size))
         return Label(self._write_weight(self._weight[tap]))
 
+    def weight_sum(self, taps: Sequence[int]) -> Label:
+        """Several weights that link the same two cells."""
+        if self.symbols:
+            return Label("Σw")
+        return Label(self._write_weight(self._weight[list(taps)].sum()))
+
     def target(self, index: int, value: Any = None) -> Label:
         """The cell of the output with that flat index, holding its result or another ``value``."""
         if self.symbols:
@@ -223,7 +229,7 @@ class Figures:
     def widths(self) -> tuple[float, float, float]:
         """Greatest width of what comes before, of a term, and of what comes after, at a font size of 1."""
         sources, weights, targets = (
-            max((label.width(1.0) for label in labels), default=0.0)
+            max((Label(_bracketed(each.text), each.subscript).width(1.0) for each in labels), default=0.0)
             for labels in (self.sources(), self.weights(), self.targets())
         )
         steps = len(self.trace)
@@ -233,9 +239,9 @@ class Figures:
             before += sources
         times = sources + weights
         if self.weighted:
-            times += text_width("·0" if self.symbols else "()·()", 1.0)
+            times += text_width("·0" if self.symbols else "·", 1.0)
         elif not self.greatest:
-            times += text_width("()" if self.gather else "()/000", 1.0)
+            times += 0.0 if self.gather else text_width("/000", 1.0)
         if not self.gather:
             joins = text_width(" +=  " if self.symbols else " +  = ", 1.0)
             return before, times + joins + targets * (1 if self.symbols else 2), 0.0

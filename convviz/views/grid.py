@@ -47,6 +47,7 @@ class Plan:
     kernel: bool = True
     headed: bool = True
     labelled: bool = True
+    corners: bool = True
 
 
 class Boards:
@@ -208,7 +209,7 @@ class Boards:
             ink = readable(fill, self.theme)
             if label:
                 shapes += board.text(label, row, column, size, ink, role=word)
-            if corners:
+            if corners and self.plan.corners:
                 shapes += board.text(corners[n], row, column, self.corner_size, ink, corner=True, role="corner")
         return shapes
 
