@@ -141,8 +141,12 @@ class Matrix:
         self.entries = self._entries()
 
     def _weights(self) -> list[Label]:
-        if self.figures.weighted:
-            return self.figures.weights()
+        figures = self.figures
+        if figures.weighted:
+            if self.trace.op.padding_mode == "zeros":
+                return figures.weights()
+            sums = {tuple(taps) for taps in self._links(np.ones(self.trace.reads.shape, bool)).values()}
+            return [*figures.weights(), *(figures.weight_sum(taps) for taps in sums)]
         return [Label(f"1/{n}") for n in np.unique(self._divisors).tolist()]
 
     @property
@@ -152,17 +156,12 @@ class Matrix:
 
     def _entries(self) -> dict[tuple[int, int], Label]:
         """Row and column where it is shown -> the label of an entry that is not a zero by position."""
-        trace, figures = self.trace, self.figures
-        reads, writes = np.asarray(trace.reads), np.asarray(trace.writes)
-        taps = np.broadcast_to(trace.taps, reads.shape)
-        rows, columns = (reads, writes) if self.turned else (writes, reads)
+        figures = self.figures
+        rows, columns = self._ends()
         kept = np.isin(rows, [n for n in self.c.rows.shown if n is not None])
         kept &= np.isin(columns, [n for n in self.c.columns.shown if n is not None])
-        found: dict[tuple[int, int], list[int]] = defaultdict(list)
-        for row, column, tap in zip(rows[kept].tolist(), columns[kept].tolist(), taps[kept].tolist(), strict=True):
-            found[row, column].append(tap)
         labels = {}
-        for (row, column), through in found.items():
+        for (row, column), through in self._links(kept).items():
             if not figures.weighted:
                 label = Label(f"1/{self._divisors[row]}")
             elif len(through) == 1:
@@ -171,6 +170,21 @@ class Matrix:
                 label = figures.weight_sum(through)
             labels[self.c.rows.place(row), self.c.columns.place(column)] = label
         return labels
+
+    def _ends(self) -> tuple[np.ndarray, np.ndarray]:
+        """(T, K) row and column of each link; negative where it is none."""
+        reads, writes = np.asarray(self.trace.reads), np.asarray(self.trace.writes)
+        return (reads, writes) if self.turned else (writes, reads)
+
+    def _links(self, kept: np.ndarray) -> dict[tuple[int, int], list[int]]:
+        """Row and column of each link that is ``kept`` -> the taps that make it."""
+        rows, columns = self._ends()
+        kept = kept & (rows >= 0) & (columns >= 0)
+        taps = np.broadcast_to(self.trace.taps, rows.shape)
+        found: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for row, column, tap in zip(rows[kept].tolist(), columns[kept].tolist(), taps[kept].tolist(), strict=True):
+            found[row, column].append(tap)
+        return found
 
     # What stays
 
@@ -192,7 +206,7 @@ class Matrix:
             start = self.figures.target(0, self.figures.bias)
             for row, index in enumerate(self.y.rows.shown):
                 if index is not None:
-                    shapes += self.y.text(start, row, 0, self.vector_font, muted(theme), "start")
+                    shapes += self.y.text(start, row, 0, self.vector_font, muted(theme), "y-start")
         return shapes + self._words()
 
     @property
