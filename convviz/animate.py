@@ -272,7 +272,7 @@ def animate(
     traces = [traced for each in orders for traced in _traces(what, each, (x, weight, bias), with_transposed)]
 
     def draw(colors: Theme) -> Frames:
-        pictures = []
+        pictures: list[Frames] = []
         for traced in traces:
             for module in modules:
                 options = {"labels": labels} if labels and hasattr(module, "LABELLED") else {}
@@ -285,7 +285,7 @@ def animate(
     frames, dark = draw(THEMES[theme]), THEMES[theme].dark
     frames = replace(
         frames,
-        dark=dark and (lambda: draw(THEMES[dark])),
+        dark=(lambda: draw(THEMES[dark])) if dark else None,
         transparent=transparent,
         pixel_width=width or frames.pixel_width,
         duration=duration,
