@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from importlib import import_module
@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from convviz.errors import ConvvizError
 from convviz.files import replacing
 from convviz.formats import FORMATS
-from convviz.ops import Operation
+from convviz.ops import Operation, show
 from convviz.spec import nearest, parse_case
-from convviz.theme import THEMES
+from convviz.theme import THEMES, Theme
 from convviz.trace import ORDERS, Trace, trace
 from convviz.views import VIEWS
+from convviz.views._flat import LABELS
+from convviz.views.beside import beside, closing, heading
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
     from PIL.Image import Image
 
     from convviz.scene import Frames
@@ -185,10 +188,15 @@ class Player:
 
 def animate(
     what: Operation | Trace | str,
-    view: str | None = None,
+    view: str | Sequence[str] | None = None,
     order: str | None = None,
     theme: str = "light",
     *,
+    labels: str | None = None,
+    with_transposed: bool = False,
+    x: ArrayLike | None = None,
+    weight: ArrayLike | None = None,
+    bias: ArrayLike | None = None,
     caption: bool = False,
     transparent: bool = False,
     width: int | None = None,
@@ -202,11 +210,20 @@ def animate(
     what
         An operation, its `Trace` (with your own numbers), or the name of a case.
     view
-        How it is shown: a name in `convviz.VIEWS`. The default is "stack", or the case's own view.
+        How it is shown: a name in `convviz.VIEWS`, or several (also "stack,grid"), which are laid side by side. The
+        default is "stack", or the case's own view.
     order
-        "gather" or "scatter", see `convviz.trace`; the default is the trace's or the case's own, else "gather".
+        "gather" or "scatter", see `convviz.trace`; the default is the trace's or the case's own, else "gather". "both"
+        shows them side by side and says at the end that they agree; the one with fewer steps holds its last one.
     theme
         A name in `convviz.THEMES`.
+    labels
+        "values" (the default) or "symbols": what stands in the cells of a view that has any.
+    with_transposed
+        Whether a convolution has its transposed one beside it, which takes the output back through the same kernel; a
+        transposed convolution has its direct one.
+    x, weight, bias
+        Your own numbers, see `convviz.trace`.
     caption
         Whether a strip under the picture names the operation, its sizes, the step and the kinds of cell.
     transparent
@@ -229,40 +246,74 @@ def animate(
     >>> picture = convviz.animate(convviz.ConvTranspose(3, 3, stride=2, padding=1))
     >>> len(picture)
     25
+    >>> both = convviz.animate("padding_strides", view="grid", order="both")
+    >>> len(both), both.frames.step_text(25)
+    (26, 'gather and scatter give the same output')
     >>> picture.save("transposed.gif")  # doctest: +SKIP
     """
     if isinstance(what, str):
         case = parse_case(what, {})
         what, view, order = case.op, view or case.view, order or case.order
-    view = view or "stack"
-    for name, given, known in (("view", view, VIEWS), ("theme", theme, THEMES), ("order", order, ORDERS)):
+    views = [name.strip() for name in view.split(",")] if isinstance(view, str) else [*view] if view else ["stack"]
+    checks: list[tuple[str, str | None, Any]] = [("view", name, VIEWS) for name in views]
+    checks += [("theme", theme, THEMES), ("order", order, (*ORDERS, "both")), ("labels", labels, LABELS)]
+    for name, given, known in checks:
         if given is not None and given not in known:
             raise ConvvizError(f'{name} is "{given}": {nearest(given, known)}')
-    traced = _traced(what, order)
     for name, number, least, most in (
         ("width", width, 16, 8192), ("duration", duration, 1, 3_600_000), ("plays", plays, 0, 65535)
     ):  # fmt: skip
         if number is not None and not (isinstance(number, int) and least <= number <= most):
             raise ConvvizError(f"{name} is {number}: give a whole number from {least} to {most}")
-    options: dict[str, Any] = {"caption": caption}
-    draw, dark = import_module(VIEWS[view]).frames, THEMES[theme].dark
+    modules = [import_module(VIEWS[name]) for name in views]
+    if labels and not any(hasattr(module, "LABELLED") for module in modules):
+        raise ConvvizError(f'labels is "{labels}": the view "{views[0]}" has none; use the view "grid" or "matrix"')
+    orders = ORDERS if order == "both" else (order,)
+    traces = [traced for each in orders for traced in _traces(what, each, (x, weight, bias), with_transposed)]
+
+    def draw(colors: Theme) -> Frames:
+        pictures: list[Frames] = []
+        for traced in traces:
+            for module in modules:
+                options = {"labels": labels} if labels and hasattr(module, "LABELLED") else {}
+                pictures.append(module.frames(traced, colors, caption=caption, **options))
+        if len(pictures) == 1:
+            return pictures[0]
+        headings = [heading(traced, traces) for traced in traces for _ in modules]
+        return beside(pictures, headings, colors, closing(traces) if order == "both" else "")
+
+    frames, dark = draw(THEMES[theme]), THEMES[theme].dark
     frames = replace(
-        draw(traced, THEMES[theme], **options),
-        dark=dark and (lambda: draw(traced, THEMES[dark], **options)),
+        frames,
+        dark=(lambda: draw(THEMES[dark])) if dark else None,
         transparent=transparent,
-        pixel_width=width,
+        pixel_width=width or frames.pixel_width,
         duration=duration,
         plays=plays,
     )
-    return Animation(traced, frames)
+    return Animation(traces[0], frames)
 
 
-def _traced(what: Operation | Trace, order: str | None) -> Trace:
+def _traces(
+    what: Operation | Trace, order: str | None, numbers: tuple[Any, Any, Any], with_transposed: bool
+) -> list[Trace]:
+    """The trace of ``what`` and, where it is asked for, that of the operation which runs it backwards."""
+    given = any(array is not None for array in numbers)
     if isinstance(what, Trace):
-        if order in (None, what.order):
-            return what
-        return trace(what.op, what.x, what.weight, what.bias, order)
-    return trace(what, order=order or "gather")
+        if given:
+            raise ConvvizError("x, weight or bias is given, but a trace has its own: give them to trace()")
+        traced = what if order in (None, what.order) else trace(what.op, what.x, what.weight, what.bias, order or "")
+    else:
+        traced = trace(what, *numbers, order=order or "gather")
+    if not with_transposed:
+        return [traced]
+    other = traced.op.transposed()
+    if other is None:
+        raise ConvvizError(
+            f"output_padding is {show(getattr(traced.op, 'output_padding', 0))}: not less than the stride, so this is "
+            "the transposed of no convolution; leave with_transposed out, or use less"
+        )
+    return [traced, trace(other, traced.output, traced.weight, order=traced.order)]
 
 
 def _suffix(path: str | os.PathLike[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from convviz.ops import Conv, Operation
+from convviz.ops import AveragePool, Conv, MaxPool, Operation
 
 
 @dataclass(frozen=True)
@@ -30,4 +30,8 @@ CASES: dict[str, Case] = {
     **{name: Case(op) for name, op in _DIRECT.items()},
     **{f"{name}_transposed": Case(op.transposed()) for name, op in _DIRECT.items()},
     "dilation": Case(Conv(7, 3, dilation=2)),
+    "numerical_no_padding_no_strides": Case(Conv(5, 3), "grid"),
+    "numerical_padding_strides": Case(Conv(5, 3, stride=2, padding=1), "grid"),
+    "numerical_max_pooling": Case(MaxPool(5, 3, stride=1), "grid"),
+    "numerical_average_pooling": Case(AveragePool(5, 3, stride=1), "grid"),
 }

@@ -145,8 +145,17 @@ def _add_picture(parser: argparse.ArgumentParser) -> None:
     """What says which picture is drawn, on the command line and in documents."""
     _add_operation(parser)
     _add_looks(parser)
-    parser.add_argument("--view", metavar="NAME", help=", ".join(VIEWS))
-    parser.add_argument("--order", metavar="NAME", help="gather (the default) or scatter")
+    parser.add_argument("--view", metavar="NAME[,NAME]", help=", ".join(VIEWS) + "; several are laid side by side")
+    parser.add_argument("--order", metavar="NAME", help="gather (the default), scatter, or both side by side")
+    parser.add_argument("--labels", metavar="NAME", help="what stands in the cells: values (the default) or symbols")
+    parser.add_argument(
+        "--with-transposed", action="store_true", help="put the convolution that runs it backwards beside it"
+    )
+    numbers = parser.add_argument_group("your own numbers, whose sizes are then those of the operation")
+    for name, what in (("x", "the input"), ("weight", "the kernel")):
+        text = f'{what}: "1,0,-1;2,0,-2" (rows parted by ;), a .npy or .csv file, or the grey levels of an image'
+        numbers.add_argument(f"--{name}", metavar="ARRAY", help=text)
+    numbers.add_argument("--bias", metavar="NUMBER", help="what is added to each output")
     parser.add_argument("--step", metavar="N", help="the step that a still picture shows, from 0")
 
 
@@ -233,19 +242,46 @@ def _whole(name: str, text: str) -> int:
         raise ConvvizError(f'{name} is "{text}": give a whole number') from None
 
 
-def _case(arguments: argparse.Namespace) -> Case:
+def _case(arguments: argparse.Namespace, sizes: dict[str, str] | None = None) -> Case:
     given = {name: getattr(arguments, name) for name in parameter_names()}
-    return parse_case(arguments.name, {name: spell(value) for name, value in given.items() if value is not None})
+    parameters = {name: spell(value) for name, value in given.items() if value is not None}
+    return parse_case(arguments.name, {**(sizes or {}), **parameters})
+
+
+def _numbers(arguments: argparse.Namespace) -> tuple[dict[str, Any], dict[str, str]]:
+    """The user's arrays, and the sizes that they have."""
+    from convviz.arrays import read_array
+
+    arrays, sizes = {}, {}
+    for name, size in (("x", "input_size"), ("weight", "kernel_size"), ("bias", "")):
+        text = getattr(arguments, name)
+        if text is None:
+            continue
+        array = arrays[name] = read_array(name, text)
+        if not size:
+            arrays[name] = array.reshape(-1)
+        elif array.ndim in (1, 2):
+            sizes[size] = ",".join(map(str, array.shape)) + ("," if array.ndim == 1 else "")
+    return arrays, sizes
 
 
 def _animation(arguments: argparse.Namespace) -> tuple[Animation, int | None]:
     """The picture that the arguments of `_add_picture` ask for, and the step to stand still at."""
     from convviz.animate import animate
 
-    case = _case(arguments)
+    arrays, sizes = _numbers(arguments)
+    case = _case(arguments, sizes)
     step = None if arguments.step is None else _whole("step", arguments.step)
-    view, order = arguments.view or case.view, arguments.order or case.order
-    return animate(case.op, view=view, order=order, **_looks(arguments)), step
+    picture = animate(
+        case.op,
+        view=arguments.view or case.view,
+        order=arguments.order or case.order,
+        labels=arguments.labels,
+        with_transposed=arguments.with_transposed,
+        **arrays,
+        **_looks(arguments),
+    )
+    return picture, step
 
 
 def _render(arguments: argparse.Namespace) -> None:

@@ -191,12 +191,13 @@ class Raster:
     def _split(self) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
         """The layers at the bottom that need no repainting, and those over them that do."""
         layers = self.frames.layers
-        for n, layer in enumerate(layers):
-            # A growing layer keeps its place only where nothing that stays lies over it.
-            under_fixed = any(later.kind == "fixed" for later in layers[n + 1 :]) and layer.kind == "growing"
-            if layer.kind == "moving" or under_fixed:
-                return layers[:n], layers[n:]
-        return layers, ()
+        first = next((n for n, layer in enumerate(layers) if layer.kind == "moving"), len(layers))
+        for n, layer in enumerate(layers[:first]):
+            # A growing layer keeps its place only where nothing that stays and is painted once lies over it.
+            if layer.kind == "growing" and any(later.kind == "fixed" for later in layers[n + 1 : first]):
+                first = n
+                break
+        return layers[:first], layers[first:]
 
     @staticmethod
     def _shapes(layer: Layer, step: int) -> list[Shape]:

@@ -32,6 +32,10 @@ class Theme:
     """Cells of the input that no window covers."""
     dark: str | None = None
     """The theme that stands in for it on a dark page, in the formats that hold both."""
+    tint: float = 1.0
+    """How much of their colour the planes keep where numbers stand in their cells."""
+    bare: bool = False
+    """Whether flat pictures are boards and sums alone, without the kernel's board and headings, as in the guide."""
 
 
 THEMES: dict[str, Theme] = {
@@ -49,6 +53,7 @@ THEMES: dict[str, Theme] = {
         dropped="#f7f3ee",
         unvisited="#b9d9f1",
         dark="dark",
+        tint=0.34,
     ),
     "dark": Theme(
         background="#0d1117",
@@ -63,6 +68,7 @@ THEMES: dict[str, Theme] = {
         inserted="#54430f",
         dropped="#1a1416",
         unvisited="#173f60",
+        tint=0.42,
     ),
     "reference": Theme(
         background="#ffffff",
@@ -73,5 +79,6 @@ THEMES: dict[str, Theme] = {
         window_opacity=0.4,
         line="#002b36",
         edge="#000000",
+        bare=True,
     ),
 }

@@ -32,6 +32,7 @@ ALLOWED = {
     "render": {"errors", "scene"},
     "formats": {"errors", "scene", "render"},
     "files": {"errors"},
+    "arrays": {"errors"},
     "animate": {"errors", "files", "formats", "ops", "spec", "theme", "trace", "views", "render", "scene", "cases"},
     "layers": {"errors", "ops"},
     "documents": {"errors", "files", "formats", "scene", "animate"},
@@ -39,7 +40,7 @@ ALLOWED = {
     "snippet": {"errors", "spec", "documents", "markdown"},
     "cli": {
         *("errors", "cases", "formats", "ops", "spec", "theme", "views", "animate", "describe"),
-        *("documents", "markdown", "snippet"),
+        *("arrays", "documents", "markdown", "snippet"),
     },
     "ext": {"errors", "formats", "documents", "cli"},
     "__main__": {"cli"},

@@ -2,4 +2,6 @@
 
 VIEWS = {
     "stack": "convviz.views.stack",
+    "grid": "convviz.views.grid",
+    "matrix": "convviz.views.matrix",
 }

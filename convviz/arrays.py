@@ -1,0 +1,110 @@
+"""A user's own numbers: written out, in a .npy or .csv file, or the grey levels of an image."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convviz.errors import ConvvizError
+
+IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
+MOST_PIXELS = 130
+"""Of an image, along an axis: more cells no view can draw."""
+
+
+def read_array(name: str, given: str) -> NDArray[Any]:
+    """The array that ``given`` stands for.
+
+    Rows are parted by ``;`` and their numbers by commas: ``1,0,-1;2,0,-2``. One row is an array of one axis, with a
+    ``;`` at its end one of two. Anything that ends like a file's name is a file: ``.npy``, ``.csv`` or ``.txt`` (a
+    line a row), or an image, whose grey levels from 0 to 255 are the numbers.
+
+    Raises `ConvvizError`, which calls the array ``name``, where it cannot be read.
+
+    >>> read_array("weight", "1,0;-1.5,2").tolist(), read_array("x", "1,2,3").shape, read_array("x", "1,2,3;").shape
+    ([[1.0, 0.0], [-1.5, 2.0]], (3,), (1, 3))
+    """
+    suffix = os.path.splitext(given)[1].lower()
+    if suffix == ".npy":
+        return _load(name, given)
+    if suffix in (".csv", ".txt"):
+        return _parse(name, given, ";".join(_lines(name, given)) + ";")
+    if suffix in IMAGES:
+        return _grey(name, given)
+    return _parse(name, given, given)
+
+
+def _parse(name: str, given: str, text: str) -> NDArray[Any]:
+    parted = text.strip().removesuffix(";").split(";")
+    try:
+        rows = [[_number(item) for item in row.split(",")] for row in parted]
+    except ValueError as error:
+        raise ConvvizError(
+            f'{name} is "{_short(given)}": cannot read {error}; give numbers such as "1,0,-1;2,0,-2", or a .npy, .csv '
+            "or image file"
+        ) from None
+    if len({len(row) for row in rows}) > 1:
+        told = ", ".join(str(len(row)) for row in rows[:6])
+        raise ConvvizError(f'{name} is "{_short(given)}": its rows have {told} numbers; give each as many')
+    array = np.array(rows)
+    return array if len(rows) > 1 or text.strip().endswith(";") else array[0]
+
+
+def _number(text: str) -> int | float:
+    text = text.strip()
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f'"{_short(text)}"') from None
+
+
+def _lines(name: str, path: str) -> list[str]:
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            return [line.strip().rstrip(",") for line in file if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unread(name, path, error) from None
+
+
+def _load(name: str, path: str) -> NDArray[Any]:
+    try:
+        # Never with pickles: a file from elsewhere must not run code.
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise _unread(name, path, error) from None
+    if not isinstance(array, np.ndarray):
+        raise ConvvizError(f'{name} is "{path}": it holds several arrays; save one with numpy.save')
+    return array
+
+
+def _grey(name: str, path: str) -> NDArray[Any]:
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            if max(width, height) > MOST_PIXELS:
+                raise ConvvizError(
+                    f'{name} is "{path}": {width} x {height} pixels; resize it to at most {MOST_PIXELS} x {MOST_PIXELS}'
+                )
+            return np.asarray(image.convert("L"), np.int64)
+    except ConvvizError:
+        raise
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise _unread(name, path, error) from None
+
+
+def _unread(name: str, path: str, error: Exception) -> ConvvizError:
+    why = error.strerror if isinstance(error, OSError) and error.strerror else str(error).split("\n")[0]
+    return ConvvizError(f'{name} is "{path}": cannot be read ({why})')
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else text[:37] + "..."

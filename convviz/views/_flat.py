@@ -1,0 +1,288 @@
+"""Flat pictures: boards of cells with numbers or symbols in them, and text that can be read on any of their fills."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import floor, log10
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convviz.errors import ConvvizError
+from convviz.scene import Line, Points, Polygon, Shape, Text, blend, rgb, text_width
+from convviz.theme import Theme
+from convviz.views._planes import BEYOND, DATA, DROPPED, INSERTED, PADDING, UNVISITED, Sheet
+
+LABELS = ("values", "symbols")
+SUBSCRIPT = 0.68
+"""Size of a subscript, as a part of its letter's."""
+LEAST_CONTRAST = 4.5
+THICK, THIN = 0.8, 0.4
+DASH = (2.4, 2.0)
+
+Anchor = Literal["start", "middle", "end"]
+Cells = NDArray[np.int64]
+
+
+# Colours
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast of two colours as WCAG 2 defines it, from 1 to 21.
+
+    >>> round(contrast("#000000", "#ffffff"))
+    21
+    """
+    dark, bright = sorted((_luminance(one), _luminance(other)))
+    return (bright + 0.05) / (dark + 0.05)
+
+
+@lru_cache(1024)
+def _luminance(color: str) -> float:
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in rgb(color))]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@lru_cache(1024)
+def readable(fill: str, theme: Theme) -> str:
+    """A colour for text on ``fill``: the theme's own where it can be read there, else black or white."""
+    colors = (theme.text, theme.background, "#000000", "#ffffff")
+    return next(color for color in colors if contrast(color, fill) >= LEAST_CONTRAST)
+
+
+@lru_cache(64)
+def muted(theme: Theme) -> str:
+    """The faintest colour of the theme's text that can still be read on its background."""
+    shades = (blend(theme.text, theme.background, part / 100) for part in range(50, 101, 2))
+    return next((shade for shade in shades if contrast(shade, theme.background) >= LEAST_CONTRAST), theme.text)
+
+
+@lru_cache(64)
+def tinted(theme: Theme) -> Theme:
+    """The theme with the colours of its planes toned down so that numbers stand out on them."""
+
+    def tint(color: str) -> str:
+        return blend(color, theme.background, theme.tint)
+
+    return replace(
+        theme,
+        data=tint(theme.data),
+        target=tint(theme.target),
+        unvisited=theme.unvisited and blend(theme.unvisited, theme.background, (1 + theme.tint) / 2),
+        window_opacity=theme.window_opacity * theme.tint,
+    )
+
+
+# Numbers and symbols
+
+
+@dataclass(frozen=True)
+class Label:
+    """What stands in a cell or in a sum: a number, or a letter with its subscript."""
+
+    text: str
+    subscript: str = ""
+
+    def width(self, size: float) -> float:
+        return text_width(self.text, size) + text_width(self.subscript, SUBSCRIPT * size)
+
+    def texts(
+        self,
+        x: float,
+        y: float,
+        size: float,
+        fill: str,
+        anchor: Anchor = "middle",
+        box: tuple[float, float, float, float] | None = None,
+        role: str = "",
+    ) -> list[Text]:
+        """The label as one or two texts; ``x`` and ``y`` as in `Text`."""
+        if not self.subscript:
+            return [Text(x, y, self.text, size, fill, anchor, box, role)]
+        left = x - {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor] * self.width(size)
+        lower = left + text_width(self.text, size)
+        return [
+            Text(left, y, self.text, size, fill, "start", box, role),
+            Text(lower, y + 0.3 * size, self.subscript, SUBSCRIPT * size, fill, "start", box, f"{role}-subscript"),
+        ]
+
+
+def symbol(letter: str, position: Sequence[int]) -> Label:
+    """
+    >>> symbol("x", (1, 2))
+    Label(text='x', subscript='1,2')
+    """
+    return Label(letter, ",".join(map(str, position)))
+
+
+def formatter(*arrays: Any) -> Callable[[Any], str]:
+    """How the numbers of ``arrays`` are written: all alike, and no longer than can be read in a cell.
+
+    Integers are written out, floats with one decimal (more where all are small), very long ones with an exponent.
+
+    >>> [formatter([0.5, -2.25])(v) for v in (0.5, -2.25)], formatter([7, -3])(-3), formatter([0.031])(0.031)
+    (['0.5', '−2.2'], '−3', '0.031')
+    """
+    flat = [np.asarray(array).reshape(-1) for array in arrays]
+    whole = all(array.dtype.kind in "biu" for array in flat)
+    finite = np.concatenate([array.astype(float) for array in flat])
+    finite = np.abs(finite[np.isfinite(finite)])
+    largest = float(finite.max(initial=0.0))
+    power = floor(log10(largest)) if largest else 0
+    decimals = 0 if whole else max(1 - power, 1 if power < 3 else 0)
+
+    def write(value: Any) -> str:
+        number = float(value)
+        if np.isinf(number):
+            text = "∞" if number > 0 else "-∞"
+        elif (power > 5 and abs(number) >= 1000) or (power < -3 and number):
+            text = _exponent(number)
+        else:
+            text = str(int(value)) if whole else f"{number:.{min(max(decimals, 0), 4)}f}"
+        if not any(digit in text for digit in "123456789∞"):
+            text = text.removeprefix("-")  # a small negative number that rounds to nothing
+        return text.replace("-", "−")
+
+    return write
+
+
+def _exponent(number: float) -> str:
+    mantissa, power = f"{number:.1e}".split("e")
+    return f"{mantissa}e{int(power)}"
+
+
+# Boards
+
+
+@dataclass(frozen=True)
+class Board:
+    """A sheet of cells drawn flat. Cells are given as an (m, 2) array of rows and columns."""
+
+    sheet: Sheet
+    color: str
+    """Fill of its data cells."""
+    theme: Theme
+    cell: float
+    """Side of a cell in points."""
+    left: float = 0.0
+    top: float = 0.0
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        rows, columns = self.sheet.kinds.shape
+        return rows, columns
+
+    @property
+    def width(self) -> float:
+        return self.shape[1] * self.cell
+
+    @property
+    def height(self) -> float:
+        return self.shape[0] * self.cell
+
+    @property
+    def thick(self) -> float:
+        return THICK * min(1.0, self.cell / 16)
+
+    @property
+    def thin(self) -> float:
+        return THIN * min(1.0, self.cell / 16)
+
+    def points(self, places: NDArray[Any]) -> Points:
+        """Points at (row, column), an array of any shape whose last axis is that pair."""
+        placed: Points = np.asarray(places, float)[..., ::-1] * self.cell + (self.left, self.top)
+        return placed
+
+    def outlines(self, at: NDArray[Any], height: float = 1, width: float = 1, inset: float = 0) -> Points:
+        """(m, 4, 2) outlines of the cells, or of the blocks of cells whose first is at each of ``at``."""
+        low, high, right = inset, height - inset, width - inset
+        corners = np.array([(low, low), (low, right), (high, right), (high, low)])
+        return self.points(np.asarray(at, float).reshape(-1, 1, 2) + corners)
+
+    def box(self, row: int, column: int) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of a cell."""
+        left, top = self.left + column * self.cell, self.top + row * self.cell
+        return left, top, left + self.cell, top + self.cell
+
+    def fill(self, kind: str) -> str | None:
+        """Fill of a cell of that kind at rest; None is the background."""
+        theme = self.theme
+        return {
+            DATA: self.color,
+            UNVISITED: theme.unvisited or self.color,
+            PADDING: theme.padding,
+            INSERTED: theme.inserted,
+            DROPPED: theme.dropped,
+            BEYOND: theme.dropped,
+        }[str(kind)]
+
+    def lit(self, fill: str | None) -> str:
+        """The colour of a cell of that fill under the window."""
+        return blend(self.theme.window, fill or self.theme.background, self.theme.window_opacity)
+
+    def grid(self) -> Points:
+        """The (m, 2, 2) grid lines of the canvas, which is without the cells that are cropped off."""
+        (top, left), (rows, columns) = self.sheet.origin, self.sheet.size
+        across = [((top, left + n), (top + rows, left + n)) for n in range(columns + 1)]
+        down = [((top + n, left), (top + n, left + columns)) for n in range(rows + 1)]
+        return self.points(np.array(across + down))
+
+    def moved(self, right: float, down: float) -> Board:
+        return replace(self, left=self.left + right, top=self.top + down)
+
+    def rest(self, empty: bool = False) -> list[Shape]:
+        """The cells without a window over them; ``empty`` leaves the data cells to be filled by the steps."""
+        theme, kinds, shapes = self.theme, self.sheet.kinds, list[Shape]()
+        for kind in (PADDING, INSERTED, BEYOND, DROPPED):
+            at, fill = np.argwhere(kinds == kind), self.fill(kind)
+            if fill and len(at):
+                shapes.append(Polygon(self.outlines(at), fill, role=kind))
+                shapes += self._mark(kind, at)
+        if not self.sheet.plain:
+            shapes.append(Line(self.grid(), theme.line, self.thick, DASH))
+        outside = np.argwhere((kinds == DROPPED) & ~self.sheet.on_canvas)
+        if len(outside):
+            shapes.append(Polygon(self.outlines(outside), stroke=theme.line, width=self.thin, dash=DASH))
+        for kind in (UNVISITED, DATA):
+            at = np.argwhere(kinds == kind)
+            if len(at):
+                fill = theme.background if empty and kind == DATA else self.fill(kind)
+                shapes.append(Polygon(self.outlines(at), fill, stroke=theme.line, width=self.thick, role=kind))
+                shapes += self._mark(kind, at)
+        return shapes
+
+    def _mark(self, kind: str, at: Cells) -> list[Shape]:
+        """What tells a kind of cell without its colour, in the corners that hold no number."""
+        theme = self.theme
+        if kind == INSERTED and theme.inserted:
+            return [Polygon(self.outlines(at + 0.08, 0.16, 0.16), stroke=theme.line, width=self.thin, role="mark")]
+        if (kind in (DROPPED, BEYOND) and theme.dropped) or (kind == UNVISITED and theme.unvisited):
+            ends = np.array(
+                [[(abs(a - 0.06), abs(b - 0.06)), (abs(a - 0.2), abs(b - 0.2))] for a in (0, 1) for b in (0, 1)]
+            )
+            places = at[:, np.newaxis, np.newaxis, :] + ends
+            return [Line(self.points(places).reshape(-1, 2, 2), theme.line, self.thin, role="mark")]
+        return []
+
+    def text(
+        self, label: Label, row: int, column: int, size: float, fill: str, corner: bool = False, role: str = ""
+    ) -> list[Text]:
+        """A label in the middle of a cell, or in its lower right corner."""
+        left, top, right, bottom = box = self.box(row, column)
+        if corner:
+            return label.texts(right - 0.07 * self.cell, bottom - 0.19 * self.cell, size, fill, "end", box, role)
+        return label.texts((left + right) / 2, (top + bottom) / 2, size, fill, "middle", box, role)
+
+
+def fitting(labels: Sequence[Label], width: float, largest: float) -> float:
+    """The font size, ``largest`` at most, at which each of ``labels`` is at most ``width`` wide."""
+    widest = max((label.width(1.0) for label in labels), default=0.0)
+    return min(largest, width / widest) if widest else largest
+
+
+def check_labels(labels: str) -> None:
+    if labels not in LABELS:
+        raise ConvvizError(f'labels is "{labels}": give "values" or "symbols"')

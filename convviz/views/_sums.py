@@ -1,0 +1,369 @@
+"""What a step computes, in labels: the numbers of its cells and the sum written out under the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convviz.ops import AveragePool, MaxPool
+from convviz.scene import Line, Shape, Text, text_width
+from convviz.theme import Theme
+from convviz.trace import Trace
+from convviz.views._flat import Label, formatter, muted, symbol
+from convviz.windows import BEYOND
+
+SIZE = 8.5
+LEADING = 15.0
+MOST_LINES = 4
+"""Rows of a kernel that are written out a line each."""
+FEWEST_TERMS = 3
+"""The first term, dots and the last one."""
+DOTS = Label("…")
+NOTHING = "–"
+"""Stands for what is thrown away or does not count."""
+
+
+@dataclass(frozen=True)
+class Term:
+    parts: tuple[Label, ...]
+    faint: bool = False
+    """Whether it counts for nothing: padding, inserted zeros, cropped cells."""
+
+    def width(self, size: float) -> float:
+        return sum(part.width(size) for part in self.parts)
+
+    def texts(self, x: float, y: float, size: float, fill: str, role: str) -> list[Text]:
+        """The parts side by side, from ``x`` on."""
+        texts: list[Text] = []
+        for part in self.parts:
+            texts += part.texts(x, y, size, fill, "start", role=role)
+            x += part.width(size)
+        return texts
+
+
+class Figures:
+    """The labels of a trace's cells: numbers, or symbols with subscripts."""
+
+    def __init__(self, trace: Trace, symbols: bool) -> None:
+        self.trace, self.symbols = trace, symbols
+        self.gather = trace.order == "gather"
+        self.greatest, self.average = isinstance(trace.op, MaxPool), isinstance(trace.op, AveragePool)
+        self.weighted = trace.weight is not None
+        """Whether there is a kernel with weights."""
+        self._x, self._output = trace.x.reshape(-1), trace.output.reshape(-1)
+        self._weight = np.ones(0) if trace.weight is None else trace.weight.reshape(-1)
+        self._cells = trace.cells.reshape(-1)
+        self._write_x = formatter(self._x)
+        self._write_weight = formatter(self._weight)
+        self.bias: Any = 0 if trace.bias is None else trace.bias.reshape(-1)[0]
+        self._write_bias = formatter(self.bias)
+        self._write_y = formatter(self._output, *([] if self.gather else [self.totals]))
+
+    def source(self, index: int) -> Label:
+        """The cell of the input with that flat index; what counts for one where it is negative."""
+        if index < 0:
+            return Label("−∞" if self.greatest else NOTHING if index == BEYOND else "0")
+        if self.symbols:
+            return symbol("x", _position(index, self.trace.op.input_size))
+        return Label(self._write_x(self._x[index]))
+
+    def weight(self, tap: int) -> Label:
+        if self.symbols:
+            return symbol("w", _position(tap, self.trace.op.kernel_size))
+        return Label(self._write_weight(self._weight[tap]))
+
+    def weight_sum(self, taps: Sequence[int]) -> Label:
+        """Several weights that link the same two cells."""
+        if self.symbols:
+            return Label("Σw")
+        return Label(self._write_weight(self._weight[list(taps)].sum()))
+
+    def target(self, index: int, value: Any = None) -> Label:
+        """The cell of the output with that flat index, holding its result or another ``value``."""
+        if self.symbols:
+            return symbol("y", _position(index, self.trace.op.output_size))
+        return Label(self._write_y(self._output[index] if value is None else value))
+
+    def product(self, value: Any) -> Label:
+        """What a stamp adds to a cell, with its sign."""
+        text = self._write_y(value)
+        return Label(text if text.startswith("−") else f"+{text}")
+
+    def sources(self) -> list[Label]:
+        """Every label that a cell of the input can have."""
+        return [self.source(n) for n in range(-3, self._x.size)]
+
+    def weights(self) -> list[Label]:
+        return [self.weight(n) for n in range(self._weight.size)]
+
+    def targets(self) -> list[Label]:
+        """Every label that a cell of the output can have."""
+        if self.symbols or self.gather:
+            return [self.target(n) for n in range(self._output.size)]
+        return [self.target(0, value) for value in (self.bias, *np.unique(self.totals))]
+
+    def corners(self) -> list[Label]:
+        """Every label that the corner of a cell can have."""
+        if self.gather or (self.symbols and self.weighted):
+            return self.weights()
+        return [self.product(value) for value in np.unique(self._products)]
+
+    @cached_property
+    def _products(self) -> NDArray[Any]:
+        """(T, K) scatter order: what a step adds to each cell under its stamp."""
+        trace, x = self.trace, self._x[self._cells]
+        if self.average:
+            assert trace.divisors is not None
+            return x[:, np.newaxis] / trace.divisors[np.maximum(trace.writes, 0)]
+        return np.multiply.outer(x, self._weight[trace.taps])
+
+    @cached_property
+    def totals(self) -> NDArray[Any]:
+        """(T, K) scatter order: what each cell holds after a step has stamped it; the bias where there is none."""
+        products = self._products
+        running = np.full(self._output.size, self.bias, np.result_type(products, np.asarray(self.bias)))
+        after = np.full(products.shape, self.bias, running.dtype)
+        for t, (cells, added) in enumerate(zip(self.trace.writes, products, strict=True)):
+            hit = cells >= 0
+            running[cells[hit]] += added[hit]
+            after[t, hit] = running[cells[hit]]
+        return after
+
+    @property
+    def most_kept(self) -> int:
+        """Scatter order: to how many cells of the output a step adds at most."""
+        return int((self.trace.writes >= 0).sum(axis=1).max())
+
+    @cached_property
+    def stamps(self) -> NDArray[np.int64]:
+        """(T, K) scatter order: how many steps have stamped a cell by then, the step's own included."""
+        writes = self.trace.writes
+        count = np.zeros(self._output.size, np.int64)
+        after = np.zeros(writes.shape, np.int64)
+        for t, cells in enumerate(writes):
+            hit = cells >= 0
+            count[cells[hit]] += 1
+            after[t, hit] = count[cells[hit]]
+        return after
+
+    # The sum of a step
+
+    def before(self, t: int) -> Term:
+        trace, cell = self.trace, int(self._cells[t])
+        size, letter = (trace.op.output_size, "y") if self.gather else (trace.op.input_size, "x")
+        position = _position(cell, size)
+        name = symbol(letter, position) if self.symbols else Label(f"{letter}[{','.join(map(str, position))}]")
+        if self.gather:
+            return Term((name, Label(" = max( " if self.greatest else " = ( " if self.average else " = ")))
+        value = "" if self.symbols else f" = {self._write_x(self._x[cell])}"
+        nothing = bool((trace.windows.reshape(len(trace), -1)[t] < 0).all())
+        return Term((name, Label(f"{value} adds nothing" if nothing else f"{value} adds:  ")))
+
+    @property
+    def between(self) -> str:
+        return "     " if not self.gather else ",  " if self.greatest else " + "
+
+    def terms(self, t: int) -> list[Term]:
+        """One for each tap of the window, in the window's order; in scatter order for each cell that is kept."""
+        step = self.trace[t]
+        if self.gather:
+            links = zip(step.reads.tolist(), step.taps.tolist(), strict=True)
+            return [Term(self._times(read, tap), read < 0) for read, tap in links]
+        terms = []
+        rows = zip(step.writes.tolist(), step.taps.tolist(), self.totals[t], self._products[t], strict=True)
+        for write, tap, after, product in rows:
+            if write < 0:
+                continue
+            times = self._times(int(self._cells[t]), tap, write)
+            if self.symbols:
+                terms.append(Term((self.target(write), Label(" += "), *times)))
+            else:
+                # From the total of before to the total of after, as one would reckon it.
+                old, new = self._write_y(after - product), self._write_y(after)
+                terms.append(Term((Label(f"{old} + {times[0].text} {self._equals} {new}"),)))
+        return terms
+
+    def after(self, t: int) -> Term:
+        """What follows the terms: the bias and the result."""
+        if not self.gather:
+            return Term(())
+        bias = ""
+        if self.trace.bias is not None:
+            bias = " + b" if self.symbols else f" + {_bracketed(self._write_bias(self.bias))} (bias)"
+        if self.greatest:
+            bias = " )"
+        if self.average:
+            bias = f" ) / {self.trace[t].divisor}"
+        if self.symbols:
+            return Term((Label(bias),))
+        return Term((Label(f"{bias} {self._equals} {self.target(t).text}"),))
+
+    @cached_property
+    def _equals(self) -> str:
+        """The sign before a result: whether all that is written is what it stands for."""
+        pairs = ((self._x, self._write_x), (self._weight, self._write_weight), (self._output, self._write_y))
+        exact = all(_exact(value, write) for array, write in pairs for value in np.unique(array))
+        return "=" if exact else "≈"
+
+    def _times(self, read: int, tap: int, write: int = 0) -> tuple[Label, ...]:
+        """What one link adds, in words; a pooling's links have no weight."""
+        source = self.source(read)
+        if not self.weighted:
+            if self.gather:
+                return (source if self.greatest else Label(_bracketed(source.text), source.subscript),)
+            assert self.trace.divisors is not None
+            over = Label(f"/{self.trace.divisors[write]}")
+            return (source, over) if self.symbols else (Label(_bracketed(source.text) + over.text),)
+        weight = self.weight(tap)
+        if self.symbols:
+            return (weight, source) if read >= 0 else (weight, Label(f"·{source.text}"))
+        return (Label(f"{_bracketed(source.text)}·{_bracketed(weight.text)}"),)
+
+    @cached_property
+    def widths(self) -> tuple[float, float, float]:
+        """Greatest width of what comes before, of a term, and of what comes after, at a font size of 1."""
+        sources, weights, targets = (
+            max((Label(_bracketed(each.text), each.subscript).width(1.0) for each in labels), default=0.0)
+            for labels in (self.sources(), self.weights(), self.targets())
+        )
+        steps = len(self.trace)
+        # The position of the last cell is the longest, but for the widths of its digits, which are all the same.
+        before = max(self.before(t).width(1.0) for t in {0, steps - 1, int(self._cells.argmax())})
+        if not self.gather and not self.symbols:
+            before += sources
+        times = sources + weights
+        if self.weighted:
+            times += text_width("·0" if self.symbols else "·", 1.0)
+        elif not self.greatest:
+            times += 0.0 if self.gather else text_width("/000", 1.0)
+        if not self.gather:
+            joins = text_width(" +=  " if self.symbols else " +  = ", 1.0)
+            return before, times + joins + targets * (1 if self.symbols else 2), 0.0
+        after = 0.0 if self.symbols else targets + text_width(" ≈ ", 1.0)
+        if self.trace.bias is not None:
+            after += text_width(" + b" if self.symbols else f" + ({self._write_bias(self.bias)}) (bias)", 1.0)
+        if self.greatest:
+            after += text_width(" )", 1.0)
+        if self.average:
+            after += text_width(f" ) / {prod(self.trace.op.kernel_size)}", 1.0)
+        return before, times, after
+
+
+class Sum:
+    """The sum of each step, under the picture: in one line, a line for each row of the kernel, or shortened."""
+
+    def __init__(self, figures: Figures, theme: Theme, left: float, top: float, width: float) -> None:
+        self.figures, self.theme = figures, theme
+        before, term, after = (part * SIZE for part in figures.widths)
+        kernel = (1, *figures.trace.op.kernel_size)[-2:]
+        pitch = term + text_width(figures.between, SIZE)
+        self.pitch, self.term = pitch, term
+        room = int((width - before - after + pitch - term) / pitch)
+        if figures.gather:
+            taps = np.arange(prod(kernel))
+            rows = taps.reshape(kernel) if len(taps) > room and kernel[0] <= MOST_LINES else taps[np.newaxis]
+            self.lines = [_shortened(row.tolist(), max(room, FEWEST_TERMS)) for row in rows]
+        else:
+            self.lines = _listed(figures.most_kept, max(room, 1), kernel[1])
+        longest = max(map(len, self.lines))
+        block = before + longest * pitch - (pitch - term) + after
+        self.indent = left + max((width - block) / 2, 0.0) + before
+        self.first = top + LEADING / 2
+        self.height = LEADING * len(self.lines)
+
+    @staticmethod
+    def least_width(figures: Figures) -> float:
+        """Width without which even the shortest form does not fit."""
+        before, term, after = (part * SIZE for part in figures.widths)
+        if not figures.gather:
+            return before + term
+        taps = min(prod(figures.trace.op.kernel_size), FEWEST_TERMS)
+        return before + taps * term + (taps - 1) * text_width(figures.between, SIZE) + after
+
+    def fixed(self) -> list[Shape]:
+        """What joins the terms."""
+        shapes: list[Shape] = []
+        sign = self.figures.between.strip()
+        for n, line in enumerate(self.lines if sign else []):
+            for slot in range(0 if n else 1, len(line)):  # a sign that a line would end with starts the next one
+                part = 0.3 if sign == "," else 0.5  # of the way from one term to the next
+                x = self.indent + slot * self.pitch - (self.pitch - self.term) * (1 - part)
+                shapes.append(Text(x, self._y(n), sign, SIZE, self.theme.text, "middle", role="sum-join"))
+        return shapes
+
+    def shapes(self, t: int) -> list[Shape]:
+        """The sum of step ``t``."""
+        figures, theme = self.figures, self.theme
+        before, terms = figures.before(t), figures.terms(t)
+        shown = sum(map(len, self.lines))
+        if not figures.gather and len(terms) > shown:
+            terms = [*terms[: shown - 1], Term((DOTS,))]
+        shapes: list[Shape] = []
+        shapes += before.texts(self.indent - before.width(SIZE), self._y(0), SIZE, theme.text, "sum-start")
+        faint = []
+        for n, line in enumerate(self.lines):
+            y = self._y(n)
+            for slot, tap in enumerate(line):
+                if tap is not None and tap >= len(terms):
+                    continue
+                term = Term((DOTS,)) if tap is None else terms[tap]
+                wide = term.width(SIZE)
+                x = self.indent + slot * self.pitch + (self.term - wide) / 2
+                color, role = (muted(theme), "sum-faint") if term.faint else (theme.text, "sum-term")
+                shapes += term.texts(x, y, SIZE, color, "sum-dots" if tap is None else role)
+                if term.faint:
+                    faint.append([(x, y + 0.74 * SIZE), (x + wide, y + 0.74 * SIZE)])
+        if faint:
+            # Without its colour, too, it is seen that these terms add nothing.
+            shapes.append(Line(np.array(faint), muted(theme), 0.5, (1.2, 1.2), role="sum-faint"))
+        end = self.indent + (len(self.lines[-1]) - 1) * self.pitch + self.term
+        shapes += figures.after(t).texts(end, self._y(len(self.lines) - 1), SIZE, theme.text, "sum-end")
+        return shapes
+
+    def _y(self, line: int) -> float:
+        return self.first + line * LEADING
+
+
+def _shortened(taps: Sequence[int], room: int) -> list[int | None]:
+    """``taps``, with None for those in the middle that there is no room for.
+
+    >>> _shortened(range(9), 5)
+    [0, 1, 2, None, 8]
+    """
+    if len(taps) <= room:
+        return list(taps)
+    return [*taps[: room - 2], None, taps[-1]]
+
+
+def _listed(count: int, room: int, columns: int) -> list[list[int | None]]:
+    """``count`` terms, as many in a line as there is room for, in the kernel's own number of columns if they fit.
+
+    >>> _listed(5, 4, 3)
+    [[0, 1, 2], [3, 4, 5]]
+    """
+    wide = max(min(count, room if room < columns else columns), 1)
+    lines = min(-(-count // wide), MOST_LINES)
+    return [list(range(n * wide, (n + 1) * wide)) for n in range(max(lines, 1))]
+
+
+def _position(index: int, size: tuple[int, ...]) -> tuple[int, ...]:
+    position: list[int] = []
+    for n in reversed(size):
+        index, place = divmod(index, n)
+        position.insert(0, place)
+    return tuple(position)
+
+
+def _bracketed(number: str) -> str:
+    return f"({number})" if number.startswith("−") else number
+
+
+def _exact(value: Any, write: Any) -> bool:
+    text = write(value).replace("−", "-").replace("∞", "inf")
+    return float(text) == float(value)

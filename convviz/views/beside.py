@@ -1,0 +1,114 @@
+"""Pictures side by side: several views, both orders, or a convolution and its transposed one, step by step together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from convviz.describe import title
+from convviz.scene import DOTS_PER_POINT, Frames, Layer, Shape, Text, fixed, text_width
+from convviz.theme import Theme
+from convviz.trace import Trace
+
+HEADING, HEADING_SPACE, MARGIN = 9.0, 20.0, 8.0
+CLOSING, CLOSING_SPACE = 9.0, 24.0
+WIDEST = 1280
+"""Pixels of a picture whose width is not asked for: one that would be wider is drawn smaller."""
+
+
+def beside(pictures: Sequence[Frames], headings: Sequence[str], theme: Theme, closing: str = "") -> Frames:
+    """One picture of several, on one middle line, each under its heading ("" is none).
+
+    All start together; one that has fewer steps holds its last one until the longest is done. ``closing`` is a line
+    that one more step adds, in which all hold.
+    """
+    above = HEADING_SPACE if any(headings) else 0.0
+    below = CLOSING_SPACE if closing else 0.0
+    height = max(picture.height for picture in pictures)
+    words: list[Shape] = []
+    panels: list[list[Layer]] = []
+    right = 0.0
+    for picture, heading in zip(pictures, headings, strict=True):
+        width = max(picture.width, text_width(heading, HEADING) + 2 * MARGIN)
+        if heading:
+            at = right + width / 2, MARGIN + (above - MARGIN) / 2
+            words.append(Text(*at, heading, HEADING, theme.text, "middle", role="panel"))
+        shift = (right + (width - picture.width) / 2, above + (height - picture.height) / 2)
+        panels.append([_held(layer, picture.count, shift) for layer in picture.layers])
+        right += width
+    count = max(picture.count for picture in pictures)
+    layers = [fixed(words), *_stacked(panels)]
+    if closing:
+        right = max(right, text_width(closing, CLOSING) + 2 * MARGIN)
+        line = Text(right / 2, above + height + below / 2 - 4, closing, CLOSING, theme.text, "middle", role="closing")
+        layers.append(Layer("moving", lambda t: [line] if t == count else []))
+    pixels = round(right * DOTS_PER_POINT)
+
+    def step_text(t: int) -> str:
+        if t == count:
+            return closing
+        return "; ".join(dict.fromkeys(p.step_text(min(t, p.count - 1)) for p in pictures))
+
+    return replace(
+        pictures[0],
+        width=right,
+        height=above + height + below,
+        count=count + bool(closing),
+        layers=tuple(layers),
+        title=" ".join(dict.fromkeys(picture.title for picture in pictures)),
+        step_text=step_text,
+        pixel_width=WIDEST if pixels > WIDEST else None,
+    )
+
+
+def heading(traced: Trace, traces: Sequence[Trace]) -> str:
+    """What tells a panel from the others: its operation or its order, where they differ."""
+    words = []
+    if any(other.op != traced.op for other in traces):
+        words.append(title(traced.op))
+    if any(other.order != traced.order for other in traces):
+        words.append("gather: each output reads" if traced.order == "gather" else "scatter: each input stamps")
+    return "; ".join(words)
+
+
+def closing(traces: Sequence[Trace]) -> str:
+    """Whether gather and scatter of each operation gave the same numbers, by comparing them."""
+    half = len(traces) // 2
+    pairs = [(one.output, other.output) for one, other in zip(traces[:half], traces[half:], strict=True)]
+    if not all(np.allclose(one, other) for one, other in pairs):
+        return "gather and scatter differ"
+    exact = all(np.array_equal(one, other) for one, other in pairs)
+    return "gather and scatter give the same output" + ("" if exact else ", but for rounding")
+
+
+def _stacked(panels: Sequence[Sequence[Layer]]) -> list[Layer]:
+    """All panels' layers: first what never moves, so that it is painted once. Panels do not overlap."""
+    still, growing, rest = list[Layer](), list[Layer](), list[Layer]()
+    for layers in panels:
+        top = next((n for n, layer in enumerate(layers) if layer.kind != "fixed"), len(layers))
+        still += layers[:top]
+        grown = next((n for n, layer in enumerate(layers[top:], top) if layer.kind != "growing"), len(layers))
+        growing += layers[top:grown]
+        rest += layers[grown:]
+    return still + growing + rest
+
+
+def _held(layer: Layer, count: int, shift: tuple[float, float]) -> Layer:
+    """A layer moved by ``shift`` that stays as it is after step ``count - 1``."""
+
+    def shapes(t: int) -> list[Shape]:
+        if layer.kind == "growing" and t >= count:
+            return []
+        return [_moved(shape, shift) for shape in layer.shapes(min(t, count - 1))]
+
+    return Layer(layer.kind, shapes)
+
+
+def _moved(shape: Shape, shift: tuple[float, float]) -> Shape:
+    right, down = shift
+    if isinstance(shape, Text):
+        box = shape.box and (shape.box[0] + right, shape.box[1] + down, shape.box[2] + right, shape.box[3] + down)
+        return replace(shape, x=shape.x + right, y=shape.y + down, box=box)
+    return replace(shape, points=shape.points + np.array(shift))

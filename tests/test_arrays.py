@@ -1,0 +1,109 @@
+"""The user's own numbers: what is read, and what is said where it cannot be."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from convviz import Conv, ConvvizError, animate
+from convviz.arrays import MOST_PIXELS, read_array
+from convviz.cli import main
+
+
+@given(st.lists(st.lists(st.integers(-999, 999), min_size=3, max_size=3), min_size=1, max_size=4))
+def test_what_is_written_out_is_read_back(rows: list[list[int]]) -> None:
+    text = ";".join(",".join(map(str, row)) for row in rows) + ";"
+    assert read_array("x", text).tolist() == rows
+
+
+def test_each_kind_of_file_is_read(tmp_path) -> None:
+    array = np.arange(6).reshape(2, 3) * 40
+    np.save(tmp_path / "x.npy", array)
+    (tmp_path / "x.csv").write_text("0, 40, 80\n120, 160, 200\n")
+    Image.fromarray(array.astype(np.uint8), "L").save(tmp_path / "x.png")
+    for name in ("x.npy", "x.csv", "x.png"):
+        np.testing.assert_array_equal(read_array("x", str(tmp_path / name)), array)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("1,2;3", "2, 1 numbers"),
+        ("1,a", '"a"'),
+        ("", '""'),
+        ("none.npy", "cannot be read"),
+        ("none.csv", "cannot be read"),
+        ("none.png", "cannot be read"),
+    ],
+)
+def test_what_cannot_be_read_is_named(text: str, says: str) -> None:
+    with pytest.raises(ConvvizError, match=r"^weight is ") as raised:
+        read_array("weight", text)
+    assert says in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_file_that_would_run_code_is_refused(tmp_path) -> None:
+    np.save(tmp_path / "x.npy", np.array([{"an": "object"}], dtype=object), allow_pickle=True)
+    with pytest.raises(ConvvizError, match=r"^x is "):
+        read_array("x", str(tmp_path / "x.npy"))
+
+
+def test_files_that_are_not_what_their_name_says_are_refused(tmp_path) -> None:
+    for name in ("x.npy", "x.png"):
+        (tmp_path / name).write_bytes(b"neither")
+        with pytest.raises(ConvvizError, match=r"^x is "):
+            read_array("x", str(tmp_path / name))
+
+
+def test_a_large_image_is_to_be_resized(tmp_path) -> None:
+    Image.new("L", (MOST_PIXELS + 1, 2)).save(tmp_path / "x.png")
+    with pytest.raises(ConvvizError, match="resize it"):
+        read_array("x", str(tmp_path / "x.png"))
+
+
+def test_sizes_come_from_the_arrays(tmp_path) -> None:
+    target = tmp_path / "a.png"
+    words = ["render", "conv", "--x", "1,2,3;4,5,6;7,8,9", "--weight", "1,0;0,1", "--bias", "1", "--view", "grid"]
+    assert main([*words, "-o", str(target)]) == 0
+    drawn = animate(Conv(3, 2), view="grid", x=[[1, 2, 3], [4, 5, 6], [7, 8, 9]], weight=[[1, 0], [0, 1]], bias=1)
+    np.testing.assert_array_equal(drawn.trace.output, [[7, 9], [13, 15]])
+    with Image.open(target) as image:
+        np.testing.assert_array_equal(np.asarray(image), np.asarray(drawn.image(0).convert("RGB")))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["conv", "--x", "1,2,3,4", "--weight", "1,1", "--view", "grid"],
+        ["conv-transpose", "--weight", "1,2;3,4", "-i", "3", "-s", "2", "--view", "matrix", "--labels", "symbols"],
+        ["padding_strides", "--with-transposed", "--order", "both", "--view", "grid"],
+        ["padding_strides", "--view", "stack,grid,matrix"],
+        ["numerical_max_pooling"],
+    ],
+)
+def test_the_command_line_takes_the_options_of_the_views(words: list[str], tmp_path) -> None:
+    assert main(["render", *words, "-o", str(tmp_path / "a.png")]) == 0
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.width > 100
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["conv", "--x", "1,2;3,4", "-i", "5", "-k", "2"], "x"),
+        (["conv", "--x", "1,2,3", "--weight", "1,2;3,4"], "parameters"),
+        (["numerical_max_pooling", "--weight", "1,2;3,4"], "weight"),
+        (["padding_strides", "--bias", "one"], "bias"),
+        (["padding_strides", "--labels", "values"], "labels"),
+    ],
+)
+def test_numbers_that_do_not_fit_are_said_in_one_line(words: list[str], names: str, tmp_path, capsys) -> None:
+    assert main(["render", *words, "-o", str(tmp_path / "a.png")]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert names in said
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,276 @@
+"""The flat views: nothing is clipped, nothing overlaps, everything can be read, and the numbers are the trace's."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import numpy as np
+import pytest
+from pictures import check_texts, seen
+
+from convviz import THEMES, AveragePool, Conv, ConvTranspose, ConvvizError, MaxPool, Operation, animate, trace
+from convviz.scene import Frame, Text
+from convviz.views import grid, matrix
+from convviz.views._flat import LEAST_CONTRAST, contrast
+
+OPERATIONS: dict[str, Operation] = {
+    "plain": Conv(4, 3),
+    "strided": Conv(5, 3, stride=2, padding=1),
+    "leftover": Conv(6, 3, stride=2, padding=1),
+    "rectangular": Conv((4, 7), (2, 3), stride=(1, 2), padding=((0, 1), (2, 0))),
+    "dilated": Conv(7, 3, dilation=2),
+    "one axis": Conv((7,), 3, padding=1),
+    "one cell": Conv(1, 1),
+    "pointwise": Conv(3, 1),
+    "gaps": Conv(5, 1, stride=2),
+    "wide kernel": Conv(8, 6, padding=2),
+    "large": Conv(14, 3),
+    "transposed": ConvTranspose(3, 3, stride=2, padding=1),
+    "transposed, extended": ConvTranspose((2, 3), 3, stride=2, padding=1, output_padding=1),
+    "transposed, cropped": ConvTranspose(4, 3, padding=2),
+    "transposed, cropped through": ConvTranspose(5, 2, padding=2),
+    "transposed, apart": ConvTranspose(2, 2, stride=3, dilation=2),
+    "transposed, one axis": ConvTranspose((4,), 3, stride=2),
+    "mirrored": Conv(4, 3, padding=2, padding_mode="reflect"),
+    "maximum": MaxPool(5, 3, stride=2, padding=1, ceil_mode=True),
+    "average": AveragePool(6, 3, padding=1, ceil_mode=True, count_include_pad=False),
+}
+VIEWS = ("grid", "matrix")
+CHOICES = [
+    (view, name, order)
+    for view in VIEWS
+    for name, op in OPERATIONS.items()
+    for order in ("gather", "scatter")
+    if not isinstance(op, MaxPool) or (view, order) == ("grid", "gather")  # a maximum is no sum
+]
+
+
+def numbers(op: Operation, kind: str) -> dict[str, object]:
+    random = np.random.RandomState(3)
+    if kind == "floats":
+        given = {
+            "x": random.normal(size=op.input_size) * 12,
+            "weight": random.normal(size=op.kernel_size),
+            "bias": -0.25,
+        }
+    else:
+        given = {
+            "x": random.randint(-255, 256, op.input_size),
+            "weight": random.randint(-9, 10, op.kernel_size),
+            "bias": 3,
+        }
+    return given if isinstance(op, Conv | ConvTranspose) else {"x": given["x"]}
+
+
+@pytest.mark.parametrize(("view", "name", "order"), CHOICES)
+def test_no_text_is_clipped_overlaps_or_is_too_faint(view: str, name: str, order: str) -> None:
+    op = OPERATIONS[name]
+    module = import_module(f"convviz.views.{view}")
+    looks = [("light", "values", ""), ("light", "values", "negative"), ("dark", "values", "floats")]
+    looks += [("reference", "values", ""), ("reference", "symbols", ""), ("light", "symbols", "negative")]
+    for n, (theme, labels, given) in enumerate(looks):
+        traced = trace(op, order=order, **(numbers(op, given) if given else {}))
+        frames = module.frames(traced, THEMES[theme], labels=labels, caption=n == 1)
+        for t in sorted({0, len(traced) // 2, len(traced) - 1}):
+            for text, under in check_texts(frames.frame(t)):
+                assert contrast(text.fill, under) >= LEAST_CONTRAST, (text, under)
+
+
+# The numbers that a frame shows are the trace's
+
+
+def number(text: str) -> float:
+    return float(text.replace("−", "-").replace("∞", "inf").strip("() "))
+
+
+def read(frame: Frame, *roles: str) -> list[Text]:
+    return [text for text, _ in seen(frame) if text.role in roles]
+
+
+def table(texts: list[Text], shape: tuple[int, ...]) -> np.ndarray:
+    """The numbers of ``texts`` in reading order: by the cells that they stand in."""
+    assert all(text.box for text in texts)
+    ordered = sorted(texts, key=lambda text: (round(text.box[1], 3), round(text.box[0], 3)))
+    return np.array([number(text.text) for text in ordered]).reshape(shape)
+
+
+GUIDE = {
+    "numerical_no_padding_no_strides": [[12, 12, 17], [10, 17, 19], [9, 6, 14]],
+    "numerical_padding_strides": [[6, 17, 3], [8, 17, 13], [6, 4, 4]],
+    "numerical_max_pooling": [[3, 3, 3], [3, 3, 3], [3, 2, 3]],
+    "numerical_average_pooling": [[1.7, 1.7, 1.7], [1.0, 1.2, 1.8], [1.1, 0.8, 1.3]],
+}
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("name", GUIDE)
+def test_the_numerical_cases_show_the_numbers_of_the_guide(name: str, theme: str) -> None:
+    frames = animate(name, theme=theme).frames
+    shown = table(read(frames.frame(len(frames) - 1), "target", "target-lit"), (3, 3))
+    np.testing.assert_array_equal(shown, GUIDE[name])
+
+
+@pytest.mark.parametrize("name", GUIDE)
+def test_the_reference_layout_is_source_left_target_right_a_cell_apart_on_one_line(name: str) -> None:
+    picture = animate(name, theme="reference")
+    frame = picture.frames.frame(len(picture) - 1)
+    source = np.array([text.box for text in read(frame, "source", "source-lit")])
+    target = np.array([text.box for text in read(frame, "target", "target-lit")])
+    cell = source[0, 2] - source[0, 0]
+    assert target[:, 0].min() - source[:, 2].max() == pytest.approx(cell)
+    middles = [(boxes[:, 1].min() + boxes[:, 3].max()) / 2 for boxes in (source, target)]
+    assert middles[0] == pytest.approx(middles[1])
+    for corner in read(frame, "corner"):  # the kernel's value stands right of and below the middle of its cell
+        left, top, right, bottom = corner.box
+        assert corner.x > (left + right) / 2
+        assert corner.y > (top + bottom) / 2
+
+
+@pytest.mark.parametrize("name", ["plain", "strided", "rectangular", "dilated", "transposed", "transposed, cropped"])
+@pytest.mark.parametrize("given", ["", "negative"])
+def test_the_sum_of_a_gather_step_adds_up_to_the_value_that_its_cell_shows(name: str, given: str) -> None:
+    op = OPERATIONS[name]
+    traced = trace(op, **(numbers(op, given) if given else {}))
+    frames = grid.frames(traced, THEMES["light"])
+    for t in range(len(traced)):
+        frame, step = frames.frame(t), traced[t]
+        terms = [text.text.split("·") for text in read(frame, "sum-term", "sum-faint")]
+        products = sorted(number(source) * number(weight) for source, weight in terms)
+        assert products == sorted(step.products.tolist())
+        (end,) = read(frame, "sum-end")
+        before, result = end.text.split("=")
+        bias = number(before.removeprefix(" + ").split("(bias)")[0]) if "bias" in before else 0
+        assert sum(products) + bias == number(result) == step.value
+        (current,) = read(frame, "target-lit")
+        assert number(current.text) == step.value
+        faint = len(read(frame, "sum-faint"))
+        assert faint == (step.reads < 0).sum()
+        start = "".join(text.text for text in read(frame, "sum-start"))
+        assert start.replace(" ", "") == f"y[{','.join(map(str, step.position))}]="
+
+
+@pytest.mark.parametrize("name", ["strided", "transposed", "transposed, extended", "mirrored", "average"])
+def test_stamps_add_up_to_the_output_and_nothing_shown_on_the_way_is_off(name: str) -> None:
+    traced = trace(OPERATIONS[name], order="scatter")
+    frames = grid.frames(traced, THEMES["light"])
+    for t in range(len(traced)):
+        for term in read(frames.frame(t), "sum-term"):
+            if "=" in term.text:
+                left, right = term.text.split("=")
+                old, times = left.split(" + ")
+                source, weight = times.split("·")
+                assert number(old) + number(source) * number(weight) == number(right)
+    shown = table(read(frames.frame(len(frames) - 1), "start", "target", "target-lit"), traced.output.shape)
+    np.testing.assert_allclose(shown, traced.output, atol=0.051)
+
+
+@pytest.mark.parametrize("order", ["gather", "scatter"])
+@pytest.mark.parametrize("name", ["plain", "strided", "rectangular", "transposed", "transposed, extended", "one axis"])
+def test_the_matrix_holds_its_entries_and_lights_those_of_the_step(name: str, order: str) -> None:
+    traced = trace(OPERATIONS[name], order=order)
+    frames = matrix.frames(traced, THEMES["light"])
+    dense = traced.matrix()
+    gather = trace(OPERATIONS[name])
+    linked = np.zeros(dense.shape, bool)
+    linked[gather.writes[gather.reads >= 0], gather.reads[gather.reads >= 0]] = True
+    if isinstance(traced.op, ConvTranspose):
+        dense, linked = dense.T, linked.T
+    for t in range(len(traced)):
+        entries = read(frames.frame(t), "entry", "entry-lit")
+        rows = {top: n for n, top in enumerate(sorted({text.box[1] for text in entries}))}
+        assert len(entries) == linked.sum()
+        ordered = sorted(entries, key=lambda text: (text.box[1], text.box[0]))
+        assert [number(text.text) for text in ordered] == dense[linked].tolist()
+        lit = [text for text in ordered if text.role == "entry-lit"]
+        one = len({text.box[1] for text in lit}) if (order == "gather") != isinstance(traced.op, ConvTranspose) else 1
+        assert one == 1
+        assert len(lit) == (traced[t].reads >= 0)[traced[t].writes >= 0].sum()
+        assert len(rows) == linked.any(axis=1).sum()
+    last = frames.frame(len(frames) - 1)
+    shown = sorted(read(last, "y-start", "y", "y-lit"), key=lambda text: text.y)
+    assert [number(text.text) for text in shown] == traced.output.reshape(-1).tolist()
+
+
+def test_a_matrix_too_large_to_read_is_elided_in_the_middle() -> None:
+    frames = matrix.frames(trace(Conv(8, 3)), THEMES["light"], labels="symbols")
+    shapes = frames.frame(0).shapes
+    assert any(getattr(shape, "role", "") == "dots" for shape in shapes)
+    rows = {text.box[1] for text, _ in seen(frames.frame(0)) if text.role == "entry"}
+    assert len(rows) < 36
+
+
+@pytest.mark.parametrize(("size", "most", "shown"), [(3, 5, [0, 1, 2]), (9, 5, [0, 1, None, 7, 8])])
+def test_a_ruler_places_each_index_where_it_is_shown_or_on_the_dots(size: int, most: int, shown: list[object]) -> None:
+    ruler = matrix.Ruler(size, most)
+    assert ruler.shown == shown
+    for index in range(size):
+        assert shown[ruler.place(index)] == (index if index in shown else None)
+
+
+# Composition
+
+
+@pytest.mark.parametrize("name", ["strided", "transposed", "average", "mirrored"])
+@pytest.mark.parametrize("view", ["stack", "grid", "matrix"])
+def test_both_orders_end_on_the_same_numbers_and_say_so(name: str, view: str) -> None:
+    op = OPERATIONS[name]
+    picture = animate(op, view=view, order="both")
+    steps = len(trace(op)), len(trace(op, order="scatter"))
+    assert len(picture) == max(steps) + 1
+    last = picture.frames.frame(len(picture) - 1)
+    closing = [shape.text for shape in last.shapes if isinstance(shape, Text) and shape.role == "closing"]
+    assert len(closing) == 1
+    assert closing[0].startswith("gather and scatter give the same output")
+    for t in range(len(picture) - 1):
+        shapes = picture.frames.frame(t).shapes
+        assert not any(isinstance(shape, Text) and shape.role == "closing" for shape in shapes)
+    if view != "stack":
+        check_texts(last)
+
+
+def test_the_order_with_fewer_steps_holds_its_last_one() -> None:
+    op = OPERATIONS["strided"]
+    alone = grid.frames(trace(op), THEMES["light"])
+    both = animate(op, view="grid", order="both").frames
+    words = [shape.text for shape in alone.frame(8).shapes if isinstance(shape, Text)]
+    for t in range(8, 25):
+        shown = [shape.text for shape in both.frame(t).shapes if isinstance(shape, Text)]
+        assert not [word for word in words if word not in shown]
+
+
+def test_views_laid_side_by_side_take_the_steps_together() -> None:
+    picture = animate("padding_strides", view="stack,grid")
+    parts = [animate("padding_strides", view=view).frames for view in ("stack", "grid")]
+    assert len(picture) == len(parts[0])
+    assert picture.frames.width == pytest.approx(sum(part.width for part in parts))
+    assert animate("padding_strides", view=("stack", "grid")).frames.width == picture.frames.width
+
+
+def test_a_pair_takes_the_output_back_through_the_same_kernel() -> None:
+    picture = animate(Conv(5, 3, stride=2, padding=1), view="grid", with_transposed=True)
+    last = picture.frames.frame(len(picture) - 1)
+    check_texts(last)
+    direct = trace(Conv(5, 3, stride=2, padding=1))
+    back = direct.matrix().T @ direct.output.reshape(-1)
+    values = {text.text for text in read(last, "target", "target-lit")}
+    assert values == {str(v) for v in [*direct.output.reshape(-1).tolist(), *back.tolist()]}
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ({"view": "stack,gird"}, "view"),
+        ({"order": "bath"}, "order"),
+        ({"view": "grid", "labels": "symbol"}, "labels"),
+        ({"labels": "symbols"}, "labels"),
+        ({"what": MaxPool(4, 2), "view": "matrix"}, "view"),
+        ({"what": MaxPool(4, 2), "with_transposed": True}, "operation"),
+        ({"what": ConvTranspose(3, 3, dilation=2, output_padding=1), "with_transposed": True}, "output_padding"),
+        ({"what": Conv(90, 3), "view": "grid"}, "input_size"),
+        ({"what": trace(Conv(4, 3)), "x": np.ones((4, 4))}, "x"),
+    ],
+)
+def test_what_cannot_be_shown_is_said_in_one_line(given: dict[str, object], names: str) -> None:
+    with pytest.raises(ConvvizError, match=rf"^{names}\b") as raised:
+        animate(**{"what": "padding_strides", **given})
+    assert "\n" not in str(raised.value)
