@@ -14,7 +14,7 @@ import pytest
 from browser import browsing
 from PIL import Image
 
-from convviz import CASES, Animation, Conv, animate
+from convviz import CASES, VIEWS, Animation, Conv, animate
 from convviz.render import Raster
 
 ICON = '<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,">'
@@ -70,6 +70,16 @@ def test_each_step_of_all_cases_is_the_picture_of_the_gif(browser):
         for n in left:
             assert_alike(rasters[n].image(t), page.crop(places[n]))
     assert browser.messages() == []
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_each_step_of_every_view_is_the_picture_of_the_gif(browser, view):
+    picture = animate("padding_strides", view=view, caption=True)
+    browser.show("view.svg", text(picture, ".svg"), size=picture.frames.pixel_size)
+    raster = Raster(picture.frames)
+    for t in range(len(picture)):
+        browser.run(AT, 1000 * t + 500)
+        assert_alike(raster.image(t), browser.screenshot(*picture.frames.pixel_size), most=96)
 
 
 def test_a_step_begins_and_ends_on_time(browser):

@@ -21,7 +21,7 @@ from tools import ffmpeg_frames, package, run, tool
 from convviz import CASES, THEMES, VIEWS, Animation, Conv, ConvTranspose, ConvvizError, animate, cli, trace
 from convviz.formats import FORMATS, svg
 from convviz.render import Raster
-from convviz.scene import Layer, rgb
+from convviz.scene import Layer, Polygon, Text, fixed, rgb
 
 MOVING = [".gif", ".apng", ".webp", ".svg", ".html", ".mp4", ".webm"]
 STILL = [".png", ".pdf", ".pgf", ".svg"]
@@ -313,6 +313,23 @@ def test_an_svg_moves_by_css_alone_and_says_what_it_is():
     assert len(names) == len(set(names))
     used = {element.get("href").removeprefix("#") for element in root.iter(f"{SVG}use")}
     assert used == set(names) - {root.get("id")}
+
+
+def test_what_recurs_in_an_svg_has_one_definition_each():
+    words = [Text(x, y, word, 6, "#000000") for y, word in enumerate(["a", "b", " c d  e "]) for x in (1, 2)]
+    boxes = [Polygon(np.eye(3)[:, :2] * n + x, fill="#000000") for n in (1, 2) for x in (1, 2)]
+    picture = animate("padding_strides")
+    for layer in (fixed([*words, *boxes]), Layer("moving", lambda t: words[t % 4 :] + boxes[t % 3 :])):
+        frames = replace(picture.frames, layers=(layer,), dark=None)
+        root = ElementTree.fromstring(svg.document(frames))
+        defined = {element.get("id"): element for element in root.find(f"{SVG}defs")}
+        assert len(defined) == len(root.find(f"{SVG}defs"))
+        drawn = []
+        for element in root.iter(f"{SVG}use"):
+            there = defined[element.get("href").removeprefix("#")]
+            drawn += [part.text for part in there.iter(f"{SVG}text")]
+        if layer.kind == "fixed":
+            assert sorted(drawn) == ["a", "a", "b", "b", *["\xa0c d\xa0 e\xa0"] * 2]
 
 
 def test_a_still_svg_does_not_move():

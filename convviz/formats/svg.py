@@ -8,6 +8,7 @@ whole numbers, and paths are relative: that makes the files small.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ MOST_BYTES = 8 << 20
 """Browsers become slow with larger ones."""
 BASELINE = 0.3645
 """Half the height of a capital letter, as a part of the font's size."""
+
+WORDED = ' font-family="DejaVu Sans,Verdana,sans-serif" text-rendering="geometricPrecision"'
+"""The font that lengths are reckoned in or one much like it, unhinted."""
 
 _ID = "\0"
 """Stands for the picture's own prefix, which is made from the finished text."""
@@ -83,6 +87,7 @@ class _Drawing:
         self.names: dict[Key, str] = {}
         self.definitions: list[str] = []
         self.size = 0
+        self.worded = False
 
     def text(self) -> str:
         frames = self.frames
@@ -98,8 +103,7 @@ class _Drawing:
         definitions = f"<defs>{''.join(self.definitions)}</defs>" if self.definitions else ""
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" id="{_ID}" role="img" width="{width}" height="{height}" '
-            f'viewBox="0 0 {width * UNITS} {height * UNITS}" fill="none" '
-            f'font-family="DejaVu Sans,Verdana,sans-serif" text-rendering="geometricPrecision">'
+            f'viewBox="0 0 {width * UNITS} {height * UNITS}" fill="none"{WORDED if self.worded else ""}>'
             f"<title>{escape(frames.name, quote=False)}</title><desc>{escape(about, quote=False)}</desc>"
             f"<style>{self._css()}</style>{definitions}{''.join(parts)}</svg>\n"
         )
@@ -158,7 +162,11 @@ class _Drawing:
             style = self._class(self._style(shape), self._style(twin))
             if isinstance(shape, Text):
                 if shape.text.strip():
-                    content = f"{text_width(shape.text, shape.size) * self.scale:.0f} {escape(shape.text, quote=False)}"
+                    self.worded = True
+                    length = text_width(shape.text, shape.size) * self.scale
+                    # Spaces at the ends and next to another would be lost.
+                    words = re.sub(r"^ +| +$| +(?= )", lambda spaces: "\u00a0" * len(spaces[0]), shape.text)
+                    content = f"{length:.0f} {escape(words, quote=False)}"
                     yield self._item("text", style, content, shape.extent[0], shape.y + BASELINE * shape.size)
             elif shape.points.size:
                 points = shape.points.reshape(-1, *shape.points.shape[-2:])
@@ -209,7 +217,7 @@ class _Drawing:
         if key not in self.names:
             return first.markup(x, y, **attributes)
         if not self.names[key]:
-            self.names[key] = name = f"{_ID}-{len(self.names)}"
+            self.names[key] = name = f"{_ID}-{len(self.definitions)}"
             if len(run) == 1:
                 self.definitions.append(first.markup(0, 0, id=name))
             else:
