@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
@@ -17,6 +19,11 @@ from convviz.markdown import markdown_text, update
 
 FENCE = "```convviz\nconv -i 4 -k 3\n```\n"
 WORDS = "conv -i 4 -k 3"
+GIVEN = (
+    "conv conv-transpose max-pool dilation -i -k -s -p 3 4 5,5 0:1 --theme dark light,dark --step -1 --view stack "
+    "--order scatter --title x' \" \\ --alt --format svg gif --width 1e9 --plays --duration 10 -- --caption --help "
+    "--groups --channels 9999999999 nan ٣ é \0 @x -o --name"
+)
 
 
 @pytest.fixture
@@ -227,6 +234,56 @@ def test_a_title_is_text_and_no_more(tmp_path):
     shown = page.read_text(encoding="utf-8").split("-->", 1)[1]
     assert '"&lt;script&gt;x&lt;/script&gt; &quot;\\](y) \\[z\\]"' in shown
     assert not update(page, read_picture)
+
+
+PIECES = [
+    "```convviz\ndilation\n```",
+    "1. x\n\n   ~~~~convviz\n   dilation\n   ~~~~",
+    "<!-- convviz: dilation -->\n\n![a](page-dilation-0123456789ab.gif)\n\n<!-- /convviz -->",
+    *("```convviz", "```", "~~~", "````", "   ```convviz", "- a", "    ```convviz", "> ```convviz", "\t```convviz"),
+    *(
+        "<!-- convviz: dilation",
+        "<!-- convviz: dilation -->",
+        "-->",
+        "<!-- /convviz -->",
+        "![a](b.gif)",
+        "dilation",
+        "",
+    ),
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=8), st.sampled_from(["\n", "\r\n"]))
+def test_a_second_run_never_changes_what_the_first_made(pieces, eol):
+    picture = read_picture("dilation")
+
+    def read(words):
+        if words != "dilation":
+            raise ConvvizError(f"words are {words}")
+        return picture
+
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Picture, "save", lambda _, path, suffix, anew: path.write_bytes(b""))
+        page = Path(folder, "page.md")
+        page.write_bytes(eol.join("\n".join(pieces).split("\n")).encode())
+        before = page.read_bytes()
+        try:
+            update(page, read)
+        except ConvvizError:
+            assert page.read_bytes() == before
+            assert os.listdir(folder) == ["page.md"]
+        else:
+            assert not update(page, read)
+
+
+@given(st.one_of(st.text(), st.lists(st.sampled_from(GIVEN.split(" "))).map(" ".join)))
+def test_words_are_read_or_refused_in_one_line(words):
+    told = ""
+    try:
+        read_picture(words).suffix(".gif")
+    except ConvvizError as error:
+        told = str(error)
+    assert "\n" not in told
 
 
 @given(st.text())

@@ -42,7 +42,23 @@ See :ref:`up` and :doc:`other`.
    :step: 2
    :caption:
 """
-OTHER = "Other\n=====\n\n.. convviz:: padding_strides\n\n.. convviz:: dilation\n   :format: png\n   :step: -1\n"
+OTHER = """\
+Other
+=====
+
+.. convviz:: padding_strides
+
+.. convviz:: dilation
+   :format: png
+   :step: -1
+
+.. convviz:: dilation
+   :format: svg
+
+.. convviz:: dilation
+   :format: svg
+   :theme: light,dark
+"""
 
 
 class Images(HTMLParser):
@@ -84,8 +100,11 @@ def test_sphinx_html(project):
     pages = {name: (project / "out/html" / name).read_text(encoding="utf-8") for name in ("index.html", "other.html")}
     index, other = Images(pages["index.html"]), Images(pages["other.html"])
     ours = [image for image in index.images + other.images if "convviz" in image.get("class", "")]
-    assert len(ours) == 6
-    for image in ours:
+    assert len(ours) == 8
+    one, two = ((project / "out/html" / image["src"]).read_text(encoding="utf-8") for image in ours[6:])
+    assert (one.count("prefers-color-scheme"), two.count("prefers-color-scheme")) == (0, 1)
+    assert "only-light" not in ours[7]["class"], "an SVG holds both themes"
+    for image in ours[:6]:
         with Image.open(project / "out/html" / image["src"]) as file:
             file.load()
             moving = image["src"].endswith(".gif")
@@ -105,7 +124,7 @@ def test_sphinx_latex_and_builders_without_images(project):
     assert sphinx(project, "latex", "-W") == ("", 0)
     source = (project / "out/latex/t.tex").read_text(encoding="utf-8")
     shown = re.findall(r"sphinxincludegraphics(?:\[[^]]*\])?\{\{([^}]+)\}\.(\w+)\}", source)
-    assert len(shown) == 5, "one of two themes, and one step of what moves"
+    assert len(shown) == 7, "one of two themes, and one step of what moves"
     for name, suffix in shown:
         start = (project / f"out/latex/{name}.{suffix}").read_bytes()[:5]
         assert start.startswith({"pdf": b"%PDF-", "png": b"\x89PNG"}[suffix])
@@ -229,10 +248,10 @@ def test_a_fault_fails_mkdocs_with_file_and_line(tmp_path):
 @pytest.mark.parametrize(
     ("fence", "told"),
     [
-        ("```convviz\nnonsense\n```", 'line 3: name is "nonsense"'),
-        ("```convviz\ndilation --themes dark\n```", "line 3: unrecognized arguments: --themes dark"),
-        ("> ```convviz\n> dilation 'open\n> ```", "line 3: words are"),
-        ("```convviz\ndilation --step 1 --format gif\n```", "line 3: step is 1"),
+        ("```convviz\nnonsense\n```", 'line 3 of the text: name is "nonsense"'),
+        ("```convviz\ndilation --themes dark\n```", "line 3 of the text: unrecognized arguments: --themes dark"),
+        ("> ```convviz\n> dilation 'open\n> ```", "line 3 of the text: words are"),
+        ("```convviz\ndilation --step 1 --format gif\n```", "line 3 of the text: step is 1"),
         ("```convviz\n```", "name is missing"),
         ('```convviz size="3"\ndilation\n```', "has the option size: put it into the body"),
         ("``` {.convviz size=3}\ndilation\n```", "has the option size: put it into the body"),

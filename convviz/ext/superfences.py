@@ -90,5 +90,5 @@ def _place(source: str, md: Any) -> str:
     body = [line.strip() for line in source.strip().splitlines()]
     for at in range(1, len(lines)):
         if "convviz" in lines[at - 1] and [line.strip(" \t>") for line in lines[at : at + len(body)]] == body:
-            return f"{os.path.relpath(path)}:{at}: " if path else f"line {at}: "
+            return f"{os.path.relpath(path)}:{at}: " if path else f"line {at} of the text: "
     return ""
