@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help gallery test lint types bench clean
+.PHONY: help gallery test tools oracle lint types bench clean
 
 help:
 	@echo "make gallery   draw all the gallery's pictures and its page"
 	@echo "make test      run the tests"
+	@echo "make oracle    hold the numbers against PyTorch, ONNX and TensorFlow's rule"
 	@echo "make lint      check the style"
 	@echo "make types     check the types"
 	@echo "make bench     measure speed, size and memory"
@@ -28,7 +29,13 @@ gallery: $(VENV)/.installed
 	$(BIN)/python gallery/build.py
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
+
+# Every package and program that a test can use: without them those tests are skipped, in CI they fail.
+tools: $(VENV)/.installed-tools
+
+oracle: $(VENV)/.installed-test $(VENV)/.installed-oracle
+	$(BIN)/python -m pytest tests/oracle
 
 lint: $(VENV)/.installed-lint
 	$(BIN)/ruff check .
