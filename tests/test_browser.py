@@ -310,6 +310,15 @@ def test_the_player_plays_as_often_as_it_is_told(browser):
     assert player.state[2] == "Pause"
 
 
+def test_a_player_of_one_step_has_nothing_to_play(browser):
+    picture = animate(Conv(3, 3))
+    browser.show("a.html", text(picture, ".html"))
+    player = Player(browser)
+    assert player.state == (0, picture.frames.step_text(0), "Play")
+    assert not player.find("button").is_displayed()
+    assert_alike(picture.image(0), Image.open(io.BytesIO(player.find("svg[role=img]").screenshot_as_png)))
+
+
 def test_the_player_fetches_nothing_and_the_console_is_clean(browser, keys):
     browser.show("a.html", text(animate("padding_strides", caption=True), ".html"))
     player = Player(browser)
