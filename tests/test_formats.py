@@ -332,6 +332,15 @@ def test_what_recurs_in_an_svg_has_one_definition_each():
             assert sorted(drawn) == ["a", "a", "b", "b", *["\xa0c d\xa0 e\xa0"] * 2]
 
 
+@pytest.mark.parametrize("step", [None, 5])
+def test_a_program_that_does_not_animate_shows_one_step(step, tmp_path):
+    picture = animate("padding_strides_transposed")
+    picture.save(tmp_path / "a.svg", step=step)
+    run(tool("rsvg-convert"), str(tmp_path / "a.svg"), "-o", str(tmp_path / "a.png"))
+    with Image.open(tmp_path / "a.png") as page:
+        assert_alike(picture.image(step or 0), page)
+
+
 def test_a_still_svg_does_not_move():
     told = written(animate("padding_strides"), ".svg", step=3).decode()
     assert "keyframes" not in told
