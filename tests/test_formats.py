@@ -15,13 +15,16 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageSequence
 from tools import ffmpeg_frames, package, run, tool
 
 from convviz import CASES, THEMES, VIEWS, Animation, Conv, ConvTranspose, ConvvizError, animate, cli, trace
 from convviz.formats import FORMATS, svg
 from convviz.render import Raster
-from convviz.scene import Layer, Polygon, Text, fixed, rgb
+from convviz.scene import Frames, Layer, Line, Polygon, Text, fixed, rgb
 
 MOVING = [".gif", ".apng", ".webp", ".svg", ".html", ".mp4", ".webm"]
 STILL = [".png", ".pdf", ".pgf", ".svg"]
@@ -313,6 +316,41 @@ def test_an_svg_moves_by_css_alone_and_says_what_it_is():
     assert len(names) == len(set(names))
     used = {element.get("href").removeprefix("#") for element in root.iter(f"{SVG}use")}
     assert used == set(names) - {root.get("id")}
+
+
+def corners(path: str) -> list[list[tuple[int, int]]]:
+    """The corners of each part of a path of relative moves and lines."""
+    found, x, y = [], 0, 0
+    for command, rest in re.findall(r"([mlhvz])([^mlhvz]*)", path):
+        numbers = [int(n) for n in re.findall(r"-?\d+", rest)]
+        if command == "z":
+            x, y = found[-1][0]
+            continue
+        if command in "ml":
+            moves = list(zip(numbers[::2], numbers[1::2], strict=True))
+        else:
+            moves = [(n, 0) if command == "h" else (0, n) for n in numbers]
+        for n, (right, down) in enumerate(moves):
+            x, y = x + right, y + down
+            if command == "m" and n == 0:
+                found.append([])
+            found[-1].append((x, y))
+    return found
+
+
+@given(
+    points=arrays(
+        float, st.tuples(st.integers(1, 5), st.integers(2, 5), st.just(2)), elements=st.floats(-300, 300, width=32)
+    ),
+    closed=st.booleans(),
+)
+def test_a_path_says_where_its_points_are(points, closed):
+    shape = Polygon(points, "#000000") if closed else Line(points, "#000000", 1)
+    frames = Frames(100, 100, 1, "#ffffff", (fixed([shape]),), transparent=True)
+    path = ElementTree.fromstring(svg.document(frames)).find(f"{SVG}path").get("d")
+    expected = points * svg.UNITS * frames.placement[0] + [svg.UNITS * n for n in frames.placement[1:]]
+    # Half a unit for the first point, and half for each point's distance from it.
+    assert abs(np.array(corners(path)) - expected).max() <= 1.001
 
 
 def test_what_recurs_in_an_svg_has_one_definition_each():
