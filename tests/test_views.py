@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from pictures import check_texts, seen
 
 from convviz import THEMES, AveragePool, Conv, ConvTranspose, ConvvizError, MaxPool, Operation, animate, trace
+from convviz.formats.svg import document
 from convviz.scene import Frame, Text
 from convviz.views import grid, matrix
 from convviz.views._flat import LEAST_CONTRAST, contrast
@@ -139,7 +141,7 @@ def test_the_sum_of_a_gather_step_adds_up_to_the_value_that_its_cell_shows(name:
         assert products == sorted(step.products.tolist())
         (end,) = read(frame, "sum-end")
         before, result = end.text.split("=")
-        bias = number(before.removeprefix(" + ").split("(bias)")[0]) if "bias" in before else 0
+        bias = number(before.strip("+ ").split("(bias)")[0]) if "bias" in before else 0
         assert sum(products) + bias == number(result) == step.value
         (current,) = read(frame, "target-lit")
         assert number(current.text) == step.value
@@ -274,3 +276,10 @@ def test_what_cannot_be_shown_is_said_in_one_line(given: dict[str, object], name
     with pytest.raises(ConvvizError, match=rf"^{names}\b") as raised:
         animate(**{"what": "padding_strides", **given})
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_what_an_svg_defines_has_a_name_of_its_own(view: str) -> None:
+    picture = animate(OPERATIONS["transposed"], view=view)
+    names = re.findall(r'\bid="([^"]+)"', document(picture.frames))
+    assert len(names) == len(set(names)) > 1

@@ -42,7 +42,11 @@ class Term:
         """The parts side by side, from ``x`` on."""
         texts: list[Text] = []
         for part in self.parts:
-            texts += part.texts(x, y, size, fill, "start", role=role)
+            # Spaces at the ends are places, not characters: some formats would drop them.
+            space = text_width(" ", size) * (len(part.text) - len(part.text.lstrip()))
+            if part.text.strip():
+                ink = Label(part.text.strip(), part.subscript)
+                texts += ink.texts(x + space, y, size, fill, "start", role=role)
             x += part.width(size)
         return texts
 
