@@ -169,24 +169,37 @@ class Raster:
         """
         paint, growing = self._painter.paint, [layer for layer in self._bottom if layer.kind == "growing"]
         bottom = self._at_rest.copy() if growing else self._at_rest
-        box: Box = (0, 0, *self.size)
-        before, grown = None, 0
+        whole: Box = (0, 0, *self.size)
+        small = np.empty((self.size[1], self.size[0], 4), np.uint8)
+        before: dict[int, list[Shape]] | None = None
+        grown = 0
         for step in steps:
             added = [shape for t in range(grown, step + 1) for layer in growing for shape in layer.shapes(t)]
             grown = step + 1
-            moving = {id(layer): self._shapes(layer, step) for layer in self._top if layer.kind != "fixed"}
-            now = [shape for shapes in moving.values() for shape in shapes]
-            if before is not None:
-                box = self._box([*before, *now, *added])
+            now = {id(layer): self._shapes(layer, step) for layer in self._top if layer.kind != "fixed"}
+            if before is None:
+                parts = [whole]
+            else:
+                # Layers move in places of their own: what lies between them need not be done again.
+                parts = [self._box([*before[layer], *shapes]) for layer, shapes in now.items()]
+                parts += [self._box(added)] if added else []
             before = now
-            # All of it, and not the box alone: Agg's clipping shifts soft edges by one level.
-            self._buffer[...] = bottom
+            # Painting is not clipped to the parts: Agg's clipping shifts soft edges by one level. So what is painted
+            # once more over itself must be taken away everywhere.
+            for left, top, right, lower in [whole] if self._still else [_doubled(part) for part in parts]:
+                self._buffer[top:lower, left:right] = bottom[top:lower, left:right]
             if added:
                 paint(added)
-                bottom[...] = self._buffer
+                left, top, right, lower = _doubled(self._box(added))
+                bottom[top:lower, left:right] = self._buffer[top:lower, left:right]
             for layer in self._top:
-                paint(moving[id(layer)] if id(layer) in moving else self._still[id(layer)])
-            yield box, self._halved(box)
+                paint(now[id(layer)] if id(layer) in now else self._still[id(layer)])
+            for part in parts:
+                left, top, right, lower = part
+                small[top:lower, left:right] = self._halved(part)
+            lefts, tops, rights, lowers = zip(*(parts or [(0, 0, 1, 1)]), strict=True)
+            left, top, right, lower = box = min(lefts), min(tops), max(rights), max(lowers)
+            yield box, small[top:lower, left:right].copy()
 
     def _split(self) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
         """The layers at the bottom that need no repainting, and those over them that do."""
@@ -227,8 +240,13 @@ class Raster:
         mode = "RGBA" if self.frames.transparent else "RGBX"
         full = (self.size[0] * OVERSAMPLING, self.size[1] * OVERSAMPLING)
         image = Image.frombuffer(mode, full, self._agg.buffer_rgba(), "raw", mode, 0, 1)
-        left, top, right, bottom = (edge * OVERSAMPLING for edge in box)
-        return np.asarray(image.reduce(OVERSAMPLING, (left, top, right, bottom)))
+        return np.asarray(image.reduce(OVERSAMPLING, _doubled(box)))
+
+
+def _doubled(box: Box) -> Box:
+    """A box of the picture on the larger surface."""
+    left, top, right, bottom = (edge * OVERSAMPLING for edge in box)
+    return left, top, right, bottom
 
 
 def _painter(renderer: RendererBase, frames: Frames, n: float = OVERSAMPLING) -> Painter:

@@ -6,7 +6,7 @@ between them, both on one middle line; values in the middle of their cells, the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -215,33 +215,49 @@ class Boards:
 
     # What a step shows
 
-    def moving(self, t: int) -> list[Shape]:
-        figures, source, target = self.figures, self.source, self.target
-        step, place = self.trace[t], np.array([np.unravel_index(t, self.steps)])
-        at = self._window(t)
+    @property
+    def moving(self) -> tuple[Callable[[int], list[Shape]], Callable[[int], list[Shape]]]:
+        """What moves on the source and on the target."""
         if self.gather:
-            fills = [source.lit(source.fill(source.sheet.kinds[tuple(cell)])) for cell in at]
-            labels = [figures.source(read) for read in step.reads.tolist()]
-            corners = [figures.weight(tap) for tap in step.taps.tolist()] if figures.weighted else None
-            if step.winner is not None:
-                fills[step.winner] = target.color
-            shapes = self._filled(source, at, labels, fills, "window", corners)
-            shapes += self._outlined(source, at)
-            if step.winner is not None:
-                shapes += self._outlined(source, at[step.winner : step.winner + 1])
-            shapes += self._filled(target, place, [figures.target(t)], [target.lit(target.color)], "current")
-            return shapes + self._outlined(target, place)
-        kind = source.sheet.kinds[tuple(place[0])]
-        cell = int(self.trace.cells.reshape(-1)[t])
-        shapes = self._filled(source, place, [figures.source(cell)], [source.lit(source.fill(kind))], "current")
-        shapes += self._outlined(source, place)
+            return self._window_reads, self._current_target
+        return self._current_source, self._stamp
+
+    def _window_reads(self, t: int) -> list[Shape]:
+        figures, source, step, at = self.figures, self.source, self.trace[t], self._window(t)
+        fills = [source.lit(source.fill(source.sheet.kinds[tuple(cell)])) for cell in at]
+        labels = [figures.source(read) for read in step.reads.tolist()]
+        corners = [figures.weight(tap) for tap in step.taps.tolist()] if figures.weighted else None
+        if step.winner is not None:
+            fills[step.winner] = self.target.color
+        shapes = self._filled(source, at, labels, fills, "window", corners)
+        shapes += self._outlined(source, at)
+        if step.winner is not None:
+            shapes += self._outlined(source, at[step.winner : step.winner + 1])
+        return shapes
+
+    def _place(self, t: int) -> Cells:
+        return np.array([np.unravel_index(t, self.steps)])
+
+    def _current_target(self, t: int) -> list[Shape]:
+        target, place = self.target, self._place(t)
+        shapes = self._filled(target, place, [self.figures.target(t)], [target.lit(target.color)], "current")
+        return shapes + self._outlined(target, place)
+
+    def _current_source(self, t: int) -> list[Shape]:
+        source, place = self.source, self._place(t)
+        label = self.figures.source(int(self.trace.cells.reshape(-1)[t]))
+        fill = source.lit(source.fill(source.sheet.kinds[tuple(place[0])]))
+        return [*self._filled(source, place, [label], [fill], "current"), *self._outlined(source, place)]
+
+    def _stamp(self, t: int) -> list[Shape]:
+        figures, target, step = self.figures, self.target, self.trace[t]
         at, totals, fills = self._stamped(t)
-        fills = [target.lit(fill) for fill in fills]
         if figures.symbols and figures.weighted:
             corners = [figures.weight(tap) for tap in step.taps.tolist()]
         else:
             corners = [figures.product(value) for value in step.products]
-        return [*shapes, *self._filled(target, at, totals, fills, "window", corners), *self._outlined(target, at)]
+        shapes = self._filled(target, at, totals, [target.lit(fill) for fill in fills], "window", corners)
+        return shapes + self._outlined(target, at)
 
     def _outlined(self, board: Board, at: Cells) -> list[Shape]:
         """A strong line around the cells: around each where they lie apart."""
@@ -251,9 +267,6 @@ class Boards:
         else:
             outline = board.outlines(at)
         return [Polygon(outline, stroke=self.theme.edge, width=2 * board.thick, role="outline")]
-
-    def layers(self) -> tuple[Layer, Layer, Layer]:
-        return fixed(self.fixed()), Layer("growing", self.growing), Layer("moving", self.moving)
 
 
 def plan(trace: Trace, theme: Theme) -> Plan:
@@ -300,8 +313,8 @@ def frames(trace: Trace, theme: Theme, caption: bool = False, labels: str = "val
             Text(width / 2, bottom + NOTE_SPACE / 2, f"kernel {TURNED}", NOTE, muted(theme), "middle", role="note")
         )
         bottom += NOTE_SPACE
-    static, growing, moving = boards.layers()
-    layers = (static, fixed(still), growing, moving, Layer("moving", total.shapes))
+    moving = (Layer("moving", part) for part in (*boards.moving, total.shapes))
+    layers = (fixed([*boards.fixed(), *still]), Layer("growing", boards.growing), *moving)
     picture = Frames(width, bottom + MARGIN - 3, len(trace), theme.background, layers)
     legend = [(str(kind), sheet) for sheet in sheets(trace) for kind in np.unique(sheet.kinds)]
     if figures.greatest:

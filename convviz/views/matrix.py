@@ -26,11 +26,11 @@ from convviz.views.grid import Boards, Plan, check_channels
 
 LABELLED = True
 """Whether this view takes ``labels``."""
-LEAST_CELL, LARGEST_CELL = 13.0, 22.0
+LEAST_CELL, LARGEST_CELL = 12.5, 18.0
 LEAST_FONT = 5.4
 """Cells of C are made wider, and fewer of them are shown, rather than written smaller."""
-MOST_ROWS = 27
-WIDEST = 390.0
+MOST_ROWS = 25
+WIDEST = 320.0
 """Of C."""
 SMALL_CELL, SMALL_SIDE = 18.0, 150.0
 """Of the boards beside it; beyond that side their cells shrink."""
@@ -279,15 +279,13 @@ class Matrix:
         shown = self.y.rows
         return [(shown.place(index), label) for index, label in pairs if shown.shown[shown.place(index)] is not None]
 
-    def moving(self, t: int) -> list[Shape]:
-        theme, figures = self.theme, self.figures
-        step = self.trace[t]
-        reads, writes = ({n for n in cells.tolist() if n >= 0} for cells in (step.reads, step.writes))
+    def band(self, t: int) -> list[Shape]:
+        """The row or the column of C that the step uses."""
+        theme = self.theme
         # Gather takes a row of C, scatter a column; of the transposed matrix it is the other way round.
         by_row = self.gather != self.turned
         ruler = self.c.rows if by_row else self.c.columns
-        own = (writes if self.gather else reads).pop()
-        at = ruler.place(own)
+        at = ruler.place(self._own(t))
         shapes: list[Shape] = []
         count = len((self.c.columns if by_row else self.c.rows).shown)
         places = [(at, n) if by_row else (n, at) for n in range(count)]
@@ -305,13 +303,24 @@ class Matrix:
         shapes += self._dots(self.c, dotted, plain)
         band = self.c.outlines(places[:1], *((1, count) if by_row else (count, 1)))
         shapes.append(Polygon(band, stroke=theme.edge, width=2 * THICK, role="outline"))
-        touched = [own] if not self.gather else sorted(reads)
-        labels = {self.x.rows.place(n): figures.source(n) for n in touched}
-        shapes += self._touched(self.x, labels, theme.data, "x-lit")
+        return shapes
+
+    def _own(self, t: int) -> int:
+        """The cell that the step is about."""
+        return int(self.trace.cells.reshape(-1)[t])
+
+    def read(self, t: int) -> list[Shape]:
+        """The cells of x that take part."""
+        cells = sorted({n for n in self.trace[t].reads.tolist() if n >= 0})
+        labels = {self.x.rows.place(n): self.figures.source(n) for n in cells}
+        return self._touched(self.x, labels, self.theme.data, "x-lit")
+
+    def written(self, t: int) -> list[Shape]:
+        """The cells of y that take part."""
+        cells = sorted({n for n in self.trace[t].writes.tolist() if n >= 0})
         new = dict(self._written(t))
-        written = [own] if self.gather else sorted(writes)
-        rows = {self.y.rows.place(n): new.get(self.y.rows.place(n), Label("")) for n in written}
-        return shapes + self._touched(self.y, rows, theme.target, "y-lit")
+        labels = {self.y.rows.place(n): new.get(self.y.rows.place(n), Label("")) for n in cells}
+        return self._touched(self.y, labels, self.theme.target, "y-lit")
 
     def _touched(self, table: Table, labels: dict[int, Label], color: str, role: str) -> list[Shape]:
         """Cells of a column that take part in the step; the dots where they are left out."""
@@ -350,10 +359,10 @@ def frames(trace: Trace, theme: Theme, caption: bool = False, labels: str = "val
     inner = boards.width + 2 * SPACE + matrix.width
     wide = max(inner, Sum.least_width(figures))
     total = Sum(figures, theme, MARGIN, MARGIN + height + SUM_SPACE, wide)
-    static, growing, moving = boards.layers()
     still = [*matrix.fixed(), *total.fixed()]
-    grown, moved = Layer("growing", matrix.growing), Layer("moving", matrix.moving)
-    layers = (static, fixed(still), growing, grown, moving, moved, Layer("moving", total.shapes))
+    parts = (*boards.moving, matrix.band, matrix.read, matrix.written, total.shapes)
+    growing = (Layer("growing", boards.growing), Layer("growing", matrix.growing))
+    layers = (fixed([*boards.fixed(), *still]), *growing, *(Layer("moving", part) for part in parts))
     bottom = MARGIN + height + SUM_SPACE + total.height
     picture = Frames(wide + 2 * MARGIN, bottom + MARGIN - 3, len(trace), theme.background, layers)
     legend = [(str(kind), sheet) for sheet in sheets(trace) for kind in np.unique(sheet.kinds)]
