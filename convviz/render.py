@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 from math import ceil, floor
 from typing import Any
 
@@ -50,11 +51,13 @@ class Painter:
     """Where the picture's top left corner lies, in dots."""
 
     def paint(self, shapes: Iterable[Shape]) -> None:
-        for shape in shapes:
-            if isinstance(shape, Text):
-                self._text(shape)
+        # A renderer is slow to be called, so texts of one colour are one outline.
+        for color, run in groupby(shapes, lambda shape: shape.fill if isinstance(shape, Text) else None):
+            if color is None:
+                for shape in run:
+                    self._path(shape)  # type: ignore[arg-type]
             else:
-                self._path(shape)
+                self._texts(color, [text for text in run if isinstance(text, Text) and text.text.strip()])
 
     def _path(self, shape: Polygon | Line) -> None:
         closed = isinstance(shape, Polygon)
@@ -91,18 +94,21 @@ class Painter:
         placed[:, 1] = self.height - self.down - placed[:, 1]
         return placed
 
-    def _text(self, text: Text) -> None:
-        if not text.text.strip():
+    def _texts(self, color: str, texts: Sequence[Text]) -> None:
+        if not texts:
             return
-        outline, codes = _glyphs(text.text)
-        # Half the height of a capital letter, as a part of the font's size.
-        baseline = text.y + 0.3645 * text.size
-        left = text.extent[0]
-        points = outline * (text.size, -text.size) + (left, baseline)
+        points, codes = [], []
+        for text in texts:
+            outline, code = _glyphs(text.text)
+            # Half the height of a capital letter, as a part of the font's size.
+            baseline = text.y + 0.3645 * text.size
+            points.append(outline * (text.size, -text.size) + (text.extent[0], baseline))
+            codes.append(code)
         gc = self.renderer.new_gc()
         gc.set_snap(False)
         gc.set_linewidth(0)
-        self.renderer.draw_path(gc, _path(self._placed(points), codes), _UNCHANGED, _unit(text.fill))
+        path = _path(self._placed(np.concatenate(points)), np.concatenate(codes))
+        self.renderer.draw_path(gc, path, _UNCHANGED, _unit(color))
         gc.restore()
 
 

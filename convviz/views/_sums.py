@@ -311,6 +311,7 @@ class Sum:
         shapes: list[Shape] = []
         shapes += before.texts(self.indent - before.width(SIZE), self._y(0), SIZE, theme.text, "sum-start")
         faint = []
+        end = self.indent + (len(self.lines[-1]) - 1) * self.pitch + self.term
         for n, line in enumerate(self.lines):
             y = self._y(n)
             for slot, tap in enumerate(line):
@@ -323,11 +324,11 @@ class Sum:
                 shapes += term.texts(x, y, SIZE, color, "sum-dots" if tap is None else role)
                 if term.faint:
                     faint.append([(x, y + 0.74 * SIZE), (x + wide, y + 0.74 * SIZE)])
+        shapes += figures.after(t).texts(end, self._y(len(self.lines) - 1), SIZE, theme.text, "sum-end")
+        shapes.sort(key=lambda shape: isinstance(shape, Text) and shape.fill != theme.text)  # by colour: fewer strokes
         if faint:
             # Without its colour, too, it is seen that these terms add nothing.
             shapes.append(Line(np.array(faint), muted(theme), 0.5, (1.2, 1.2), role="sum-faint"))
-        end = self.indent + (len(self.lines[-1]) - 1) * self.pitch + self.term
-        shapes += figures.after(t).texts(end, self._y(len(self.lines) - 1), SIZE, theme.text, "sum-end")
         return shapes
 
     def _y(self, line: int) -> float:

@@ -127,7 +127,8 @@ class Matrix:
         ruler_y, ruler_x = Ruler(outputs, MOST_ROWS), Ruler(inputs, MOST_ROWS)
         ruler_c = Ruler(rows, MOST_ROWS)
         tallest = max(len(ruler.shown) for ruler in (ruler_y, ruler_x, ruler_c)) * down
-        middle = top + FORMULA_SPACE + HEADING_SPACE + tallest / 2
+        above = max(tallest / 2, len(ruler_c.shown) * down / 2 + FORMULA_SPACE)
+        middle = top + HEADING_SPACE + above
 
         def table(ruler: Ruler, across_by: Ruler, at: float, wide: float) -> Table:
             return Table(ruler, across_by, at, middle - len(ruler.shown) * down / 2, wide, down)
