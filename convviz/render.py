@@ -192,7 +192,7 @@ class Raster:
             before = now
             # Painting is not clipped to the parts: Agg's clipping shifts soft edges by one level. So what is painted
             # once more over itself must be taken away everywhere.
-            for left, top, right, lower in [whole] if self._still else [_doubled(part) for part in parts]:
+            for left, top, right, lower in map(_doubled, [whole] if self._still else parts):
                 self._buffer[top:lower, left:right] = bottom[top:lower, left:right]
             if added:
                 paint(added)
