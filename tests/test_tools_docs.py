@@ -79,10 +79,23 @@ class Images(HTMLParser):
         self.text += data
 
 
-def sphinx(folder, builder, *words):
+def sphinx(folder, builder, *words, python=()):
     """A Sphinx build in a process of its own: what it says, and its exit status."""
     package("sphinx")
-    command = [sys.executable, "-m", "sphinx", "-q", "-b", builder, "-d", "out/doctrees", *words, ".", f"out/{builder}"]
+    command = [
+        sys.executable,
+        *python,
+        "-m",
+        "sphinx",
+        "-q",
+        "-b",
+        builder,
+        "-d",
+        "out/doctrees",
+        *words,
+        ".",
+        f"out/{builder}",
+    ]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     return done.stderr, done.returncode
 
@@ -135,7 +148,8 @@ def test_sphinx_latex_and_builders_without_images(project):
 
 
 def test_sphinx_draws_once(project):
-    assert sphinx(project, "html", "-W") == ("", 0)
+    said, status = sphinx(project, "html", "-W", python=["-W", "default"])
+    assert ("convviz/ext" in said, status) == (False, 0), "nothing that Sphinx will take away is used"
     cache = project / "out/doctrees/convviz"
     drawn = {path.name: path.stat().st_mtime_ns for path in cache.iterdir()}
     (project / "index.rst").write_text((project / "index.rst").read_text("utf-8") + "\nMore.\n", encoding="utf-8")
