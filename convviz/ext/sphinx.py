@@ -21,6 +21,7 @@ PyData, Book).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -95,7 +96,13 @@ class ConvvizDirective(SphinxDirective):
         if caption == "":
             options.append("--caption")
         image = {name: value for name, value in self.options.items() if name in _IMAGE}
-        node = picture_node("", words=[*options, "--", self.arguments[0]], theme=theme, image=image)
+        words = [*options, "--", self.arguments[0]]
+        folder = Path(self.env.doc2path(self.env.docname)).parent
+        for name in ("x", "weight"):
+            numbers = os.path.join(folder, self.options.get(name, ""))
+            if os.path.isfile(numbers):  # a path or numbers written out, however long
+                self.env.note_dependency(numbers)
+        node = picture_node("", words=words, theme=theme, image=image, folder=str(folder))
         self.set_source_info(node)
         if not caption:
             self.add_name(node)
@@ -120,11 +127,11 @@ def _draw(node: picture_node, builder: Builder) -> list[tuple[Picture, Path | No
     themes = [theme.strip() for theme in node["theme"].split(",")]
     if len(themes) > 2:
         raise ConvvizError(f'theme is "{node["theme"]}": give one, or light,dark')
-    pictures = [read_picture([f"--theme={theme}", *node["words"]]) for theme in themes]
+    pictures = [read_picture([f"--theme={theme}", *node["words"]], node["folder"]) for theme in themes]
     if builder.format == "html":
         suffix: str | None = pictures[0].suffix(image_format(builder.config.convviz_format))
         if suffix == ".svg" and len(themes) > 1:
-            pictures = [read_picture([f"--theme={node['theme']}", *node["words"]])]
+            pictures = [read_picture([f"--theme={node['theme']}", *node["words"]], node["folder"])]
     else:
         known = (STILLS.get(kind) for kind in builder.supported_image_types)
         suffix = next((suffix for suffix in known if suffix in FORMATS), None)
