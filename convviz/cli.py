@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from convviz.cases import CASES, Case
@@ -174,8 +175,8 @@ def document_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def read_picture(words: str | Sequence[str]) -> Picture:
-    """The picture that a document asks for.
+def read_picture(words: str | Sequence[str], folder: str | os.PathLike[str] = ".") -> Picture:
+    """The picture that a document in ``folder`` asks for: the files of its own numbers are named from there.
 
     Raises `ConvvizError` where it cannot be drawn.
 
@@ -191,7 +192,14 @@ def read_picture(words: str | Sequence[str]) -> Picture:
         split = [*words]
     if not split:
         raise ConvvizError("name is missing: give a case or an operation, such as conv-transpose -i 3 -k 3 -s 2")
-    return _picture(document_parser().parse_args(split))
+    arguments = document_parser().parse_args(split)
+    for name in ("x", "weight"):
+        given = getattr(arguments, name)
+        if given and os.path.splitext(given)[1]:
+            # Numbers that are written out may look so too; then there is no such file.
+            path = os.path.join(folder, given)
+            setattr(arguments, name, path if os.path.isfile(path) else given)
+    return _picture(arguments)
 
 
 def _picture(arguments: argparse.Namespace) -> Picture:
@@ -374,7 +382,8 @@ def _snippet(arguments: argparse.Namespace) -> None:
 def _markdown(arguments: argparse.Namespace) -> int:
     changed = 0
     for page in arguments.pages:
-        done = update(page, read_picture, arguments.output, arguments.url, arguments.redraw, arguments.check)
+        read = partial(read_picture, folder=os.path.dirname(page))
+        done = update(page, read, arguments.output, arguments.url, arguments.redraw, arguments.check)
         changed += bool(done)
         for verb, paths in (
             ("draw", done.written), ("rewrite", [page] if done.changed else []), ("remove", done.removed)

@@ -53,10 +53,6 @@ class Picture:
         if self.step is not None:
             object.__setattr__(self, "step", self.animation._step(self.step))
 
-    def untitled(self) -> Picture:
-        """The picture alone."""
-        return dataclasses.replace(self, title="")
-
     def at(self, step: int | None) -> Picture:
         """The picture standing still at ``step``."""
         return dataclasses.replace(self, step=step)
@@ -109,10 +105,14 @@ class Picture:
         return f"data:{IMAGES[suffix]};base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
 
     def img(self, src: str, **attributes: str) -> str:
-        """An <img> element."""
+        """An <img> element, with room kept for it while it loads."""
         width, height = self.animation.frames.pixel_size
         given = {"src": src, "width": str(width), "height": str(height), "alt": self.alt_text, **attributes}
         return "<img" + "".join(f' {name}="{escape(value)}"' for name, value in given.items()) + ">"
+
+
+FITTED = {"style": "max-width:100%;height:auto"}
+"""Attributes of an <img> that a narrow page makes smaller."""
 
 
 def image_format(given: str) -> str:

@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-from convviz.documents import Picture, make_folder, one_line
+from convviz.documents import FITTED, Picture, make_folder, one_line
 from convviz.errors import ConvvizError
 from convviz.markdown import markdown_text
 from convviz.spec import nearest
@@ -57,7 +57,24 @@ def snippet(pictures: Themed, place: str, folder: str = ".", stem: str | None = 
 
 
 def _html(pictures: Themed, files: _Files) -> str:
-    """A <picture>: what moves only for readers who have not asked their system for less motion."""
+    """A <picture>, and the text under it."""
+    shown = _picture(pictures, files, **FITTED)
+    title = one_line(_main(pictures).title)
+    if not title:
+        return shown
+    lines = ["<figure>", *(f"  {line}" for line in shown.split("\n"))]
+    return "\n".join([*lines, f"  <figcaption>{escape(title)}</figcaption>", "</figure>"])
+
+
+def _github(pictures: Themed, files: _Files) -> str:
+    """GitHub takes <figure> and styles out, and fits pictures by itself."""
+    shown = _picture(pictures, files)
+    title = one_line(_main(pictures).title)
+    return f"{shown}\n<br><em>{escape(title)}</em>" if title else shown
+
+
+def _picture(pictures: Themed, files: _Files, **attributes: str) -> str:
+    """What moves only for readers who have not asked their system for less motion."""
     main, others = _main(pictures), [*pictures.items()][1:]
     suffix = main.suffix(".gif")
     follows = [(f"(prefers-color-scheme: {other})", f"-{other}", picture) for other, picture in others]
@@ -70,12 +87,10 @@ def _html(pictures: Themed, files: _Files) -> str:
     for scheme, mark, picture in follows:
         sources.append(_source(files.write(picture, suffix, main.step, mark), scheme))
     shown = files.write(main, suffix, main.step)
-    image = main.img(_url(shown))
-    lines = ["<picture>", *(f"  {source}" for source in sources), f"  {image}", "</picture>"] if sources else [image]
-    if main.title.strip():
-        caption = f"  <figcaption>{escape(one_line(main.title))}</figcaption>"
-        lines = ["<figure>", *(f"  {line}" for line in lines), caption, "</figure>"]
-    return "\n".join(lines)
+    image = main.img(_url(shown), **attributes)
+    if not sources:
+        return image
+    return "\n".join(["<picture>", *(f"  {source}" for source in sources), f"  {image}", "</picture>"])
 
 
 def _source(path: str, media: str) -> str:
@@ -84,15 +99,6 @@ def _source(path: str, media: str) -> str:
 
 def _url(path: str) -> str:
     return quote(path, safe="/~")
-
-
-def _github(pictures: Themed, files: _Files) -> str:
-    """As for a page of one's own, without <figure>, which GitHub takes out."""
-    main = _main(pictures)
-    if not main.title.strip():
-        return _html(pictures, files)
-    plain = {theme: picture.untitled() for theme, picture in pictures.items()}
-    return f"{_html(plain, files)}\n<br><em>{escape(one_line(main.title))}</em>"
 
 
 def _markdown(pictures: Themed, files: _Files) -> str:

@@ -133,6 +133,30 @@ def test_a_fence_in_a_list_stays_in_it(tmp_path, mark):
     assert not update(page, read_picture)
 
 
+def test_numbers_in_a_file_are_named_from_the_page(tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "edge.csv").write_text("1,0,-1\n2,0,-2\n1,0,-1\n", encoding="utf-8")
+    page = tmp_path / "docs" / "page.md"
+    page.write_text("```convviz\nconv -i 4 --weight edge.csv --view grid\n```\n", encoding="utf-8")
+    assert cli.main(["markdown", str(page)]) == 0
+    (first,) = pictures(page.parent)
+    (tmp_path / "docs" / "edge.csv").write_text("1,0,-1\n2,0,-2\n1,0,-2\n", encoding="utf-8")
+    assert cli.main(["markdown", "--check", str(page)]) == 1, "other numbers are another picture"
+    assert cli.main(["markdown", str(page)]) == 0
+    assert pictures(page.parent) != [first]
+
+
+@pytest.mark.parametrize(
+    "looks", ["--view grid", "--view matrix --labels symbols", "--view stack,grid --order both", "--with-transposed"]
+)
+def test_every_view_can_stand_in_a_page(tmp_path, looks):
+    page = tmp_path / "page.md"
+    page.write_text(f"```convviz\n{WORDS} {looks} --step 1\n```\n", encoding="utf-8")
+    assert update(page, read_picture)
+    assert "Shown is step 2 of 4" in page.read_text(encoding="utf-8")
+    assert not update(page, read_picture)
+
+
 def test_line_ends_and_tildes_and_several_lines_are_kept(tmp_path):
     page = tmp_path / "page.md"
     page.write_bytes(b"a\r\n\r\n~~~~ convviz\r\nconv -i 4\r\n  -k 3\r\n~~~~\r\nb\r\n")

@@ -57,6 +57,7 @@ def test_a_picture_follows_its_readers_colours_and_motion(here, capsys, place):
     image = elements.tags[-1][1]
     picture = animate("padding_strides")
     assert image["alt"] == picture.alt_text
+    assert image.get("style") == ("max-width:100%;height:auto" if place == "html" else None)
     assert (int(image["width"]), int(image["height"])) == picture.frames.pixel_size
     for name, steps in (("p-dark.png", 1), ("p.png", 1), ("p-dark.gif", len(picture)), ("p.gif", len(picture))):
         with Image.open(here / "img" / name) as file:
@@ -72,6 +73,15 @@ def test_one_theme_where_one_is_asked_for(here, capsys):
     elements = Elements(printed(capsys, *WORDS, "--for", "html", "--theme", "dark", "--name", "p"))
     assert [given["srcset"] for tag, given in elements.tags if tag == "source"] == ["p.png"]
     assert sorted(path.name for path in here.iterdir()) == ["p.gif", "p.png"]
+
+
+def test_an_svg_does_all_of_it_by_itself(here, capsys):
+    elements = Elements(printed(capsys, *WORDS, "--for", "html", "--format", "svg", "--name", "p"))
+    assert [tag for tag, _ in elements.tags] == ["img"]
+    (drawn,) = here.iterdir()
+    text = drawn.read_text(encoding="utf-8")
+    assert "prefers-color-scheme" in text
+    assert "prefers-reduced-motion" in text
 
 
 def test_a_step_stands_still(here, capsys):

@@ -79,10 +79,23 @@ class Images(HTMLParser):
         self.text += data
 
 
-def sphinx(folder, builder, *words):
+def sphinx(folder, builder, *words, python=()):
     """A Sphinx build in a process of its own: what it says, and its exit status."""
     package("sphinx")
-    command = [sys.executable, "-m", "sphinx", "-q", "-b", builder, "-d", "out/doctrees", *words, ".", f"out/{builder}"]
+    command = [
+        sys.executable,
+        *python,
+        "-m",
+        "sphinx",
+        "-q",
+        "-b",
+        builder,
+        "-d",
+        "out/doctrees",
+        *words,
+        ".",
+        f"out/{builder}",
+    ]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     return done.stderr, done.returncode
 
@@ -134,8 +147,25 @@ def test_sphinx_latex_and_builders_without_images(project):
     assert "[image: Animation of a transposed convolution" in (project / "out/text/index.txt").read_text("utf-8")
 
 
-def test_sphinx_draws_once(project):
+def test_numbers_in_a_file_are_named_from_the_document(project):
+    (project / "sub").mkdir()
+    page = ":orphan:\n\nA\n=\n\n.. convviz:: conv\n   :input-size: 4\n   :weight: w.csv\n   :view: grid\n"
+    (project / "sub/page.rst").write_text(page, encoding="utf-8")
+    found = set()
+    for numbers in ("1,2\n3,4\n", "1,2\n3,5\n"):
+        (project / "sub/w.csv").write_text(numbers, encoding="utf-8")
+        assert sphinx(project, "html", "-W") == ("", 0)
+        found |= {image["src"] for image in Images((project / "out/html/sub/page.html").read_text("utf-8")).images}
+    assert len(found) == 2, "a change of the numbers is seen"
+    written_out = ";".join(["1,2,3,4,5,6,7,8,9,10"] * 12)
+    (project / "sub/page.rst").write_text(page.replace(":input-size: 4", ":kernel-size: 3").replace(
+        ":weight: w.csv", f":x: {written_out}"), encoding="utf-8")  # fmt: skip
     assert sphinx(project, "html", "-W") == ("", 0)
+
+
+def test_sphinx_draws_once(project):
+    said, status = sphinx(project, "html", "-W", python=["-W", "default"])
+    assert ("convviz/ext" in said, status) == (False, 0), "nothing that Sphinx will take away is used"
     cache = project / "out/doctrees/convviz"
     drawn = {path.name: path.stat().st_mtime_ns for path in cache.iterdir()}
     (project / "index.rst").write_text((project / "index.rst").read_text("utf-8") + "\nMore.\n", encoding="utf-8")

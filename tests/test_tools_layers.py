@@ -21,6 +21,8 @@ RANDOM = np.random.default_rng(0)
 
 def shown(layer: Any, op: Any, x: np.ndarray) -> np.ndarray:
     """What convviz computes for ``x``, (channels, *sizes), without the channel axis where there is one channel."""
+    if "pool" in op.name:
+        return trace(op, x[0]).output
     flat = x[0] if op.in_channels == op.out_channels == 1 else x
     return trace(op, flat, *layer_weights(layer)).output
 
@@ -36,6 +38,11 @@ def test_torch() -> None:
         (nn.ConvTranspose2d(1, 1, 3, stride=2, padding=1, output_padding=1), 1, (3, 4)),
         (nn.ConvTranspose2d(4, 6, 3, stride=2, groups=2, dilation=2), 4, (3, 3)),
         (nn.ConvTranspose1d(2, 5, 4, stride=3), 2, (4,)),
+        (nn.Conv2d(1, 1, 3, padding=1, padding_mode="reflect"), 1, (4, 5)),
+        (nn.MaxPool2d(3, stride=2, padding=1), 1, (6, 7)),
+        (nn.MaxPool1d(2, dilation=2, ceil_mode=True), 1, (8,)),
+        (nn.AvgPool2d((3, 2), padding=1, count_include_pad=False), 1, (6, 7)),
+        (nn.AvgPool1d(3, stride=2, ceil_mode=True), 1, (8,)),
     ]:
         op = from_layer(layer, size)
         x = RANDOM.normal(size=(channels, *size)).astype(np.float32)
@@ -59,6 +66,8 @@ def test_keras(monkeypatch: pytest.MonkeyPatch) -> None:
         (layers.Conv1DTranspose(2, 3, strides=2, padding="same"), 1, (4,)),
         (layers.Conv1DTranspose(2, 2, strides=3), 1, (4,)),
         (layers.Conv1DTranspose(2, 3, strides=2, padding="same", output_padding=1), 1, (4,)),
+        (layers.MaxPooling2D(2, padding="same"), 1, (5, 6)),
+        (layers.AveragePooling2D((3, 2), strides=2, padding="valid"), 1, (7, 6)),
     ]:
         x = RANDOM.normal(size=(channels, *size)).astype(np.float32)
         expected = keras.ops.convert_to_numpy(layer(np.moveaxis(x, 0, -1)[np.newaxis]))[0]

@@ -21,6 +21,7 @@ PyData, Book).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -29,7 +30,6 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.builders import Builder
-from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
@@ -86,7 +86,7 @@ class ConvvizDirective(SphinxDirective):
     }
 
     def run(self) -> list[nodes.Node]:
-        """The figure or the picture; a warning and nothing where it cannot be drawn."""
+        """The figure or the picture."""
         caption = self.options.pop("caption", None)
         theme = self.options.pop("theme", self.config.convviz_theme)
         options = []
@@ -96,14 +96,14 @@ class ConvvizDirective(SphinxDirective):
         if caption == "":
             options.append("--caption")
         image = {name: value for name, value in self.options.items() if name in _IMAGE}
-        node = picture_node("", words=[*options, "--", self.arguments[0]], theme=theme, image=image)
+        words = [*options, "--", self.arguments[0]]
+        folder = Path(self.env.doc2path(self.env.docname)).parent
+        for name in ("x", "weight"):
+            numbers = os.path.join(folder, self.options.get(name, ""))
+            if os.path.isfile(numbers):  # a path or numbers written out, however long
+                self.env.note_dependency(numbers)
+        node = picture_node("", words=words, theme=theme, image=image, folder=str(folder))
         self.set_source_info(node)
-        try:
-            # Here, where documents are read in parallel, and where a fault has its line.
-            _draw(node, self.env.app.builder)
-        except ConvvizError as error:
-            logger.warning("%s", error, location=self.get_location(), type="convviz")
-            return []
         if not caption:
             self.add_name(node)
             return [node]
@@ -127,11 +127,11 @@ def _draw(node: picture_node, builder: Builder) -> list[tuple[Picture, Path | No
     themes = [theme.strip() for theme in node["theme"].split(",")]
     if len(themes) > 2:
         raise ConvvizError(f'theme is "{node["theme"]}": give one, or light,dark')
-    pictures = [read_picture([f"--theme={theme}", *node["words"]]) for theme in themes]
+    pictures = [read_picture([f"--theme={theme}", *node["words"]], node["folder"]) for theme in themes]
     if builder.format == "html":
         suffix: str | None = pictures[0].suffix(image_format(builder.config.convviz_format))
         if suffix == ".svg" and len(themes) > 1:
-            pictures = [read_picture([f"--theme={node['theme']}", *node["words"]])]
+            pictures = [read_picture([f"--theme={node['theme']}", *node["words"]], node["folder"])]
     else:
         known = (STILLS.get(kind) for kind in builder.supported_image_types)
         suffix = next((suffix for suffix in known if suffix in FORMATS), None)
@@ -147,39 +147,49 @@ def _draw(node: picture_node, builder: Builder) -> list[tuple[Picture, Path | No
     return drawn
 
 
-class PlacePictures(SphinxPostTransform):
-    """Give each picture the format of the builder that writes."""
+def draw_pictures(app: Sphinx, doctree: nodes.document) -> None:
+    """Draw the pictures of a document that was read: documents are read in parallel, and a fault has its line."""
+    for node in [*doctree.findall(picture_node)]:
+        _drawn(node, app.builder)
 
-    default_priority = 50  # before Sphinx's own converters of images
 
-    def run(self, **_: Any) -> None:
-        """Put images in the place of `picture_node`."""
-        builder = self.env.app.builder
-        for node in [*self.document.findall(picture_node)]:
-            try:
-                drawn = _draw(node, builder)
-            except ConvvizError as error:
-                logger.warning("%s", error, location=node, type="convviz")
-                node.parent.remove(node)
-                continue
-            images = [self._image(node, picture, path) for picture, path in drawn]
-            if len(images) == 2:
-                for image, scheme in zip(images, ("light", "dark"), strict=True):
-                    image["classes"] = [*image["classes"], f"only-{scheme}"]
+def place_pictures(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Put images in the places of pictures, in the formats of the builder that writes.
+
+    The document may have been read for another builder.
+    """
+    for node in [*doctree.findall(picture_node)]:
+        images = [_image(app, docname, node, picture, path) for picture, path in _drawn(node, app.builder)]
+        if len(images) == 2:
+            for image, scheme in zip(images, ("light", "dark"), strict=True):
+                image["classes"] = [*image["classes"], f"only-{scheme}"]
+        if images:
             images[0]["ids"], images[0]["names"] = node["ids"], node["names"]
             node.replace_self(images)
 
-    def _image(self, node: picture_node, picture: Picture, path: Path | None) -> nodes.image:
-        attributes = {**node["image"]}
-        classes = ["convviz", *attributes.pop("class", [])]
-        image = nodes.image("", alt=picture.alt_text, classes=classes, **attributes)
-        image.source, image.line = node.source, node.line
-        # Sphinx copies what the environment lists; "?" is an image that it leaves alone.
-        image["uri"] = "" if path is None else str(path)
-        image["candidates"] = {"?" if path is None else "*": image["uri"]}
-        if path is not None:
-            self.env.images.add_file(self.env.docname, str(path))
-        return image
+
+def _drawn(node: picture_node, builder: Builder) -> list[tuple[Picture, Path | None]]:
+    """`_draw`; a warning, and the node gone with its figure, where it cannot be drawn."""
+    try:
+        return _draw(node, builder)
+    except ConvvizError as error:
+        logger.warning("%s", error, location=node, type="convviz")
+        gone = node.parent if isinstance(node.parent, nodes.figure) else node
+        gone.parent.remove(gone)
+        return []
+
+
+def _image(app: Sphinx, docname: str, node: picture_node, picture: Picture, path: Path | None) -> nodes.image:
+    attributes = {**node["image"]}
+    classes = ["convviz", *attributes.pop("class", [])]
+    image = nodes.image("", alt=picture.alt_text, classes=classes, **attributes)
+    image.source, image.line = node.source, node.line
+    # Sphinx copies what the environment lists; "?" is an image that it leaves alone.
+    image["uri"] = "" if path is None else str(path)
+    image["candidates"] = {"?" if path is None else "*": image["uri"]}
+    if path is not None:
+        app.env.images.add_file(docname, str(path))
+    return image
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -190,5 +200,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("convviz_version", __version__, "html", [str])
     app.add_node(picture_node)
     app.add_directive("convviz", ConvvizDirective)
-    app.add_post_transform(PlacePictures)
+    app.connect("doctree-read", draw_pictures)
+    app.connect("doctree-resolved", place_pictures)
     return {"version": __version__, "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

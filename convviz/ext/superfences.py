@@ -28,7 +28,7 @@ from typing import Any
 from pymdownx.superfences import SuperFencesException
 
 from convviz.cli import read_picture
-from convviz.documents import one_line
+from convviz.documents import FITTED, one_line
 from convviz.errors import ConvvizError
 
 MOVING = ".svg"
@@ -64,7 +64,8 @@ def formatter(
     cannot be drawn.
     """
     try:
-        picture = read_picture(source)
+        page = _page(md)
+        picture = read_picture(source, os.path.dirname(page) if page else ".")
         src = picture.data_uri(picture.suffix(MOVING))
     except ConvvizError as error:
         raise SuperFencesException(f"convviz: {_place(source, md)}{error}") from None
@@ -72,18 +73,23 @@ def formatter(
     outer = {name: value for name, value in outer.items() if value}
     title = one_line(picture.title)
     if not title:
-        return picture.img(src, **outer)
+        return picture.img(src, **FITTED, **outer)
     attributes = "".join(f' {name}="{escape(value)}"' for name, value in outer.items())
-    return f"<figure{attributes}>{picture.img(src)}<figcaption>{escape(title)}</figcaption></figure>"
+    return f"<figure{attributes}>{picture.img(src, **FITTED)}<figcaption>{escape(title)}</figcaption></figure>"
+
+
+def _page(md: Any) -> str | None:
+    """The file that is being read, in MkDocs, which hands its page to the converter."""
+    if "relpath" not in md.treeprocessors:
+        return None
+    return getattr(getattr(md.treeprocessors["relpath"], "file", None), "abs_src_path", None)
 
 
 def _place(source: str, md: Any) -> str:
     """Where the fence is, as far as it is known: "docs/page.md:7: "."""
-    # MkDocs hands its page to the converter, which has it without what stands before the text (the front matter).
-    path = None
-    if "relpath" in md.treeprocessors:
-        path = getattr(getattr(md.treeprocessors["relpath"], "file", None), "abs_src_path", None)
+    path = _page(md)
     try:
+        # The converter has the text without what stands before it (the front matter), so the file has other lines.
         lines = Path(path).read_text("utf-8-sig").splitlines() if path else md.lines
     except (OSError, UnicodeDecodeError):
         path, lines = None, md.lines
