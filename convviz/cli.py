@@ -49,13 +49,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the program. Returns 0 when it is done, 2 where what was given cannot be drawn, 1 for anything else."""
     try:
         with _interruptible():
-            arguments = _parser().parse_args(argv)
-            arguments.run(arguments)
+            with suppress(SystemExit):  # --help and --version, which argparse ends so
+                arguments = _parser().parse_args(argv)
+                arguments.run(arguments)
             if sys.stdout is not None:
                 sys.stdout.flush()  # what cannot be written is found out here, not at exit
             return 0
-    except SystemExit:  # --help and --version, which argparse ends so
-        return 0
     except ConvvizError as error:
         return _complain(str(error), 2)
     except KeyboardInterrupt:

@@ -35,7 +35,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     except OSError as error:
         raise ConvvizError(f"output is {str(path)!r}: cannot write there ({error.strerror})") from None
     if mode is not None and not stat.S_ISREG(mode):
-        with open(target, "wb") as file:
+        with _naming(path), open(target, "wb") as file:
             yield file
         return
     if not os.path.isdir(target.parent):
@@ -43,11 +43,12 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     # The name is known before the file exists, so that no signal can strike between its making and its removal.
     temporary = target.with_name(f".convviz-{secrets.token_hex(8)}.part")
     try:
-        with _opened(temporary, path) as file:
-            yield file
-        if mode is not None:
-            os.chmod(temporary, stat.S_IMODE(mode))
-        os.replace(temporary, target)
+        with _naming(path):
+            with _opened(temporary, path) as file:
+                yield file
+            if mode is not None:
+                os.chmod(temporary, stat.S_IMODE(mode))
+            os.replace(temporary, target)
     except BaseException:
         with suppress(OSError):
             os.unlink(temporary)
@@ -59,3 +60,13 @@ def _opened(temporary: Path, path: object) -> BinaryIO:
         return open(temporary, "xb")
     except OSError as error:
         raise ConvvizError(f"output is {str(path)!r}: cannot write there ({error.strerror})") from None
+
+
+@contextmanager
+def _naming(path: object) -> Iterator[None]:
+    """An error of the system names ``path``, rather than the temporary file or nothing."""
+    try:
+        yield
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None
+        raise
