@@ -92,8 +92,8 @@ class Trace:
         """Flat index of each cell of the plane under the window; -1, -2 and -3 as in `Step`."""
         if self.canvas.size * max(op.in_channels, op.out_channels) > MOST_NUMBERS:
             raise ConvvizError(
-                f"in_channels is {op.in_channels}, out_channels {op.out_channels}: with {self.canvas.size} padded cells "
-                f"each they are too many to trace"
+                f"in_channels is {op.in_channels}, out_channels {op.out_channels}: with {self.canvas.size} padded "
+                "cells each they are too many to trace"
             )
         # A convolution over the output can have more places than the input has cells (output_padding >= stride).
         places = windows(self.canvas, op.kernel_size, layout.stride, op.dilation)
