@@ -393,7 +393,9 @@ def _numbers(name: str, given: ArrayLike, shape: tuple[int, ...], spread: bool =
     """
     try:
         array = np.asarray(given)
-    except Exception as error:  # whatever an object's own conversion raises; ragged lists are a ValueError
+    except ValueError:
+        raise ConvvizError(f"{name} is ragged: give an array of shape {shape}") from None
+    except Exception as error:  # whatever an object's own conversion raises
         raise ConvvizError(f"{name} is no array ({error}): give one of shape {shape}") from None
     if array.dtype.kind not in "biuf":
         raise ConvvizError(f"{name} holds {array.dtype}: give integers or floats")

@@ -32,7 +32,7 @@ def numbers(random: np.random.Generator, op: Operation) -> tuple[Array, Array | 
 
 
 def readings(op: Operation, x: Array, weight: Array | None, bias: Array | None) -> dict[str, Array]:
-    """The output with its channel axis: by gather, step by step, by scatter and by the matrix, as far as there is one."""
+    """The output with its channel axis by gather, step by step, by scatter and by the matrix, where there is one."""
     given: dict[str, Any] = {"x": x, "weight": weight, "bias": bias}
     if op.in_channels == op.out_channels == 1:
         given["x"] = x[0]
@@ -51,7 +51,26 @@ def readings(op: Operation, x: Array, weight: Array | None, bias: Array | None) 
     return read
 
 
-def same(op: Operation, expected: Array, read: dict[str, Array]) -> None:
-    for reading, got in read.items():
-        assert got.shape == expected.shape, (op, reading, got.shape, expected.shape)
-        assert np.array_equal(got, expected), (op, reading)
+class Held:
+    """Counts for one oracle; after its block the test fails where there was a mismatch, with the first one."""
+
+    def __init__(self, oracle: str) -> None:
+        self.told = TOLD[oracle]
+        self.first: object = None
+
+    def compare(self, what: object, expected: Array, read: dict[str, Array], rtol: float = 0) -> None:
+        """One parameter set: each reading must have the expected shape and numbers."""
+        wrong = [
+            (reading, got, expected)
+            for reading, got in read.items()
+            if got.shape != expected.shape or not np.allclose(got, expected, rtol=rtol, atol=0)
+        ]
+        self.told["parameter sets compared, in every reading"] += 1
+        self.told["mismatches"] += bool(wrong)
+        self.first = self.first or (wrong and (what, wrong))
+
+    def __enter__(self) -> Held:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        assert kind or not self.first, self.first
