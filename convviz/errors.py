@@ -14,3 +14,15 @@ class ConvvizError(ValueError):
     def __init__(self, message: str) -> None:
         line = " ".join(message.split())
         super().__init__(line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}")
+
+
+def shown(value: object) -> str:
+    """``value`` as a message shows it, whatever it is.
+
+    >>> shown("a"), shown(None)
+    ('"a"', 'None')
+    """
+    try:
+        return f'"{value}"' if isinstance(value, str) else repr(value)
+    except Exception:  # such as a number of more than 4300 digits, which Python does not write out
+        return f"a strange {type(value).__name__}"

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from convviz.errors import ConvvizError
+from convviz.errors import ConvvizError, shown
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     try:
         target = Path(os.path.realpath(path))
     except (TypeError, ValueError):  # not a path, or one with a null byte
-        raise ConvvizError(f"output is {path!r}: give the path of a file") from None
+        raise ConvvizError(f"output is {shown(path)}: give the path of a file") from None
     if os.path.isdir(target):
         raise ConvvizError(f"output is {str(path)!r}: it is a folder; give a file's name in it")
     try:

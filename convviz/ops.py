@@ -12,7 +12,7 @@ from itertools import islice
 from operator import index
 from typing import Any, ClassVar, NoReturn
 
-from convviz.errors import ConvvizError
+from convviz.errors import ConvvizError, shown
 
 Sizes = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
@@ -499,8 +499,8 @@ def _set_channels(op: Any, in_channels: Any, out_channels: Any, groups: Any) -> 
 
 
 def _set_padding_mode(op: Conv, mode: Any) -> None:
-    if mode not in PADDING_MODES:
-        raise ConvvizError(f"padding_mode is {mode!r}: give {', '.join(PADDING_MODES)}")
+    if not (isinstance(mode, str) and mode in PADDING_MODES):
+        raise ConvvizError(f"padding_mode is {shown(mode)}: give {', '.join(PADDING_MODES)}")
     for i, pair in _axes(op, "input_size", "padding"):
         most = {"reflect": i - 1, "circular": i}.get(mode, max(pair))
         if max(pair) > most:
@@ -511,8 +511,12 @@ def _set_padding_mode(op: Conv, mode: Any) -> None:
 
 
 def _flag(name: str, value: Any) -> bool:
-    if value not in (True, False):
-        raise ConvvizError(f"{name} is {value!r}: give True or False")
+    try:
+        known = value in (True, False)
+    except ValueError:  # an array
+        known = False
+    if not known:
+        raise ConvvizError(f"{name} is {shown(value)}: give True or False")
     return bool(value)
 
 
@@ -524,7 +528,7 @@ def _number_of_axes(given: dict[str, Any]) -> int:
             try:
                 lengths[name] = len(value)
             except TypeError:
-                raise ConvvizError(f"{name} is {value!r}: give an int or a tuple of ints") from None
+                raise ConvvizError(f"{name} is {shown(value)}: give an int or a tuple of ints") from None
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name} has {n}" for name, n in lengths.items())
         raise ConvvizError(f"the parameters differ in their number of axes ({told}): give each one 1 or 2, or an int")

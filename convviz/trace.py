@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convviz.errors import ConvvizError
+from convviz.errors import ConvvizError, shown
 from convviz.ops import AveragePool, ConvTranspose, Layout, MaxPool, Operation, show
 from convviz.windows import BEYOND, MOST_CELLS, PADDING, canvas, windows
 
@@ -356,9 +356,9 @@ def trace(
     (array([0, 1, 3, 4]), array([1, 0, 0, 5]), 6)
     """
     if not isinstance(op, Operation):
-        raise ConvvizError(f"op is {op!r}: give an operation, such as Conv(5, 3)")
+        raise ConvvizError(f"op is {shown(op)}: give an operation, such as Conv(5, 3)")
     if not (isinstance(order, str) and order in ORDERS):
-        raise ConvvizError(f'order is "{order}": give "gather" or "scatter"')
+        raise ConvvizError(f'order is {shown(order)}: give "gather" or "scatter"')
     pooling = isinstance(op, MaxPool | AveragePool)
     for name, extra in (("weight", weight), ("bias", bias)):
         if pooling and extra is not None:
@@ -381,7 +381,8 @@ def trace(
     bias_array = None
     if bias is not None:
         bias_array = _numbers("bias", bias, (op.out_channels,), spread=True)
-    _check_magnitude(op, x_array, weight_array, bias_array)
+    if not isinstance(op, MaxPool):  # which sums nothing
+        _check_magnitude(op, x_array, weight_array, bias_array)
     kind = _MaxTrace if isinstance(op, MaxPool) else Trace
     return kind(op, x_array, weight_array, bias_array, order)
 
@@ -418,10 +419,8 @@ def _check_magnitude(op: Operation, x: Array, weight: Array | None, bias: Array 
     whole = all(array.dtype.kind == "i" for array in arrays)
     with np.errstate(over="ignore"):
         largest = float(np.abs(x.astype(np.float64, copy=False)).max())
-        if weight is not None:
-            factor = float(np.abs(weight.astype(np.float64, copy=False)).sum())
-        else:
-            factor = float(prod(op.kernel_size)) if isinstance(op, AveragePool) else 1.0
+        cells = float(prod(op.kernel_size))
+        factor = cells if weight is None else float(np.abs(weight.astype(np.float64, copy=False)).sum())
         added = 0.0 if bias is None else float(np.abs(bias.astype(np.float64, copy=False)).max())
     bound = largest * factor + added
     if bound >= (2.0**62 if whole else np.finfo(np.float64).max):

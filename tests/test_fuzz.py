@@ -47,7 +47,7 @@ fuzz = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 @pytest.fixture(autouse=True)
 def _bounded() -> Iterator[None]:
     """A process that may take half a gigabyte more than it has, so that asking for more fails the test."""
-    animate("no_padding_no_strides").save(io.BytesIO, suffix=".gif") if False else animate("dilation").image()
+    animate("dilation").image()
     with open("/proc/self/statm", encoding="ascii") as file:
         now = int(file.read().split()[0]) * resource.getpagesize()
     before = resource.getrlimit(resource.RLIMIT_AS)
@@ -60,16 +60,16 @@ def _bounded() -> Iterator[None]:
 
 def answered(ask: Callable[[], Any]) -> Any:
     """The answer, or None where it is a refusal: one line, told within a second of work."""
-    begun = time.process_time()
+    begun, said = time.process_time(), None
     try:
         return ask()
     except ConvvizError as error:
-        assert time.process_time() - begun < SECONDS, error
         said = str(error)
-        assert said
-        assert "\n" not in said
-        assert len(said) < 700
-        return None
+    assert time.process_time() - begun < SECONDS, said
+    assert said
+    assert "\n" not in said
+    assert len(said) < 700
+    return None
 
 
 # What somebody may give where a number, some numbers or a word is meant.
@@ -241,9 +241,9 @@ FLAGS = [
 NAMES = ["conv", "conv-transpose", "max-pool", "average-pool", "no_padding_no_strides", "dilation", "CONV", "conv "]
 VALUES = [
     "0", "1", "2", "3", "4", "-1", "3,4", "3,", ",", "3,4,5", "0:1", "0:1,1:0", ":", "1e3", "nan", "10000", "1000000",
-    "2147483647", "2147483648", "9" * 18, "9" * 5000, "same", "same_lower", "full", "valid", "reflect", "a.gif", "b.PNG",
-    "c", "d.xyz", ".gif", "e.gif/f.gif", "light", "dark", "reference", "stack", "grid", "gather", "scatter", "true", "",
-    "\0", "\n", "\udcff", "é", "-", "gif", "png", "@file", "=", "*" * 10000, *(f"out{suffix}" for suffix in FORMATS),
+    "2147483647", "2147483648", "9" * 18, "9" * 5000, "same", "same_lower", "full", "valid", "reflect", "a.gif",
+    "b.PNG", "c", "d.xyz", ".gif", "e.gif/f.gif", "light", "dark", "reference", "stack", "grid", "gather", "scatter", "true",
+    "", "\0", "\n", "\udcff", "é", "-", "gif", "png", "@file", "=", "*" * 10000, *(f"out{suffix}" for suffix in FORMATS),
 ]  # fmt: skip
 WORDS = st.one_of(
     st.sampled_from(FLAGS),
@@ -335,9 +335,8 @@ def test_numbers_that_would_come_out_wrong_are_refused(given: dict[str, Any], sa
 
 
 def test_integers_at_the_limit_are_exact() -> None:
-    most = 2**61
-    assert trace(Conv((2,), (2,)), [most, -most], [1, -1]).output.tolist() == [2**62] or most
-    assert trace(Conv((1,), (1,)), [most], [1]).output.tolist() == [most]
+    most = 2**60 - 1
+    assert trace(Conv((2,), (2,)), [most, -most], [1, -1]).output.tolist() == [2 * most]
     assert trace(MaxPool((2,), (2,)), [2**62 - 1, -(2**62)]).output.tolist() == [2**62 - 1]
 
 
