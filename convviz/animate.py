@@ -80,7 +80,7 @@ class Animation:
         Raises `ConvvizError` for an unknown suffix, a step that is not there or that the format cannot show alone, or
         where the folder does not exist or cannot be written.
         """
-        suffix = suffix or _suffix(path)
+        suffix = _suffix(path) if suffix is None else suffix
         writer = self._writer(suffix, step)
         with replacing(path) as file:
             writer(replace(self.frames, watch=progress), file)
@@ -98,7 +98,7 @@ class Animation:
 
         Raises `ConvvizError` as `save` does, and where the name has no place for the number.
         """
-        suffix = suffix or _suffix(pattern)
+        suffix = _suffix(pattern) if suffix is None else suffix
         pieces = re.split(r"%(0[1-9])?d", os.fspath(pattern))
         if len(pieces) != 3:
             raise ConvvizError(
@@ -152,7 +152,7 @@ class Animation:
         module = import_module(FORMATS[suffix])
         if step is None and hasattr(module, "write"):
             return module.write  # type: ignore[no-any-return]
-        chosen = self._step(step or 0)
+        chosen = self._step(0 if step is None else step)
         if not hasattr(module, "write_step"):
             raise ConvvizError(
                 f"step is {step}: a {suffix} shows all steps; leave it out, or save as .png, .svg or .pdf"

@@ -30,8 +30,8 @@ from convviz import (
     animate,
     trace,
 )
-from convviz.cli import main
-from convviz.formats import FORMATS
+from convviz.cli import main, read_picture
+from convviz.markdown import update
 from convviz.ops import OPERATIONS
 from convviz.spec import parameter_names, parse_case, parse_operation
 from convviz.theme import THEMES
@@ -232,18 +232,20 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-COMMANDS = ["render", "list", "gallery", "describe", "--version", "--help", ""]
+COMMANDS = ["render", "list", "gallery", "describe", "snippet", "markdown", "--version", "--help", ""]
 FLAGS = [
     "-i", "-k", "-s", "-p", "-d", "-o", "--output", "--theme", "--view", "--order", "--width", "--duration", "--plays",
-    "--step", "--format", "--caption", "--transparent", "--json", "--ceil-mode", "--", "-h", "--no-such",
+    "--step", "--steps", "--for", "--check", "--redraw", "--url", "--alt", "--title", "--name",
+    "--format", "--caption", "--transparent", "--json", "--ceil-mode", "--", "-h", "--no-such",
     *("--" + name.replace("_", "-") for name in parameter_names()),
 ]  # fmt: skip
 NAMES = ["conv", "conv-transpose", "max-pool", "average-pool", "no_padding_no_strides", "dilation", "CONV", "conv "]
 VALUES = [
     "0", "1", "2", "3", "4", "-1", "3,4", "3,", ",", "3,4,5", "0:1", "0:1,1:0", ":", "1e3", "nan", "10000", "1000000",
     "2147483647", "2147483648", "9" * 18, "9" * 5000, "same", "same_lower", "full", "valid", "reflect", "a.gif",
-    "b.PNG", "c", "d.xyz", ".gif", "e.gif/f.gif", "light", "dark", "reference", "stack", "grid", "gather", "scatter", "true",
-    "", "\0", "\n", "\udcff", "é", "-", "gif", "png", "@file", "=", "*" * 10000, *(f"out{suffix}" for suffix in FORMATS),
+    "b.PNG", "c", "d.xyz", ".gif", "e.gif/f.gif", "light", "dark", "reference", "stack", "grid", "gather", "scatter",
+    "true", "", "\0", "\n", "\udcff", "é", "-", "gif", "png", "@file", "=", "*" * 10000, "light,dark", "out.apng",
+    "out.svg", "out.webp", "out.html", "out.pdf", "out.pgf", "out-%d.png", "html", "latex", "rst",
 ]  # fmt: skip
 WORDS = st.one_of(
     st.sampled_from(FLAGS),
@@ -278,16 +280,69 @@ def test_command_line(words: list[str]) -> None:
     begun = time.process_time()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(complained):
         status = main(words)
+    if status == 1 and "--check" in words:
+        status = 0  # a page that would change
     assert status in (0, 2), (words, complained.getvalue())
     if status == 2:
         assert time.process_time() - begun < SECONDS, words
         assert complained.getvalue().startswith("convviz: "), words
         assert complained.getvalue().count("\n") == 1, words
-        assert not said.getvalue() or words[0] == "gallery", words
+        assert not said.getvalue() or words[0] in ("gallery", "markdown"), words
     else:
         assert not complained.getvalue()
         if "--json" in words and said.getvalue().startswith("{"):
             json.loads(said.getvalue())
+
+
+PARTS = st.one_of(
+    st.sampled_from(
+        [
+            "```convviz", "```", "~~~ convviz", "~~~", "````convviz", "    ```convviz", "- ```convviz",
+            "```convviz -i 3",
+            "conv -i 3 -k 2", "max-pool -i 4 -k 2 --step 1", "conv -i 3 -k 9", "-i", "no_padding_no_strides", "text",
+            "conv -i 3 -k 2 --title '-->'", "conv -i 3 -k 2 --alt \"<b>\" --title \"a [b](c)\"", "'", '"', "\\",
+            "<!-- convviz: conv -i 3 -k 2 -->", "<!-- convviz: conv", "-->", "<!-- /convviz -->", "", "\r",
+            "\t```convviz",
+            "![alt](page-conv-0123456789ab.gif)", "![alt](../secret-conv-0123456789ab.gif)", "![" * 1000, "`" * 1000,
+            "\0", "\ufeff", "é\u2028", "conv -i 3 -k 2 --theme light,dark", "conv -i 10000 -k 3", "conv -i 3 -k 2 -o x",
+        ]
+    ),
+    st.text(max_size=10),
+)  # fmt: skip
+
+
+FENCES = st.tuples(st.sampled_from(["", "  ", "    "]), st.sampled_from(["```", "~~~~"]), PARTS).map(
+    lambda parts: "\n".join(parts[0] + line for line in (parts[1] + "convviz", parts[2], parts[1]))
+)
+
+
+@fuzz
+@given(st.lists(st.one_of(PARTS, FENCES), max_size=8))
+def test_pages(lines: list[str]) -> None:
+    """A page is written whole with its pictures or stays as it was, and a second run finds nothing to do."""
+    Path("secret-conv-0123456789ab.gif").write_bytes(b"kept")
+    Path("pages").mkdir(exist_ok=True)
+    page = Path("pages/page.md")
+    given = "\n".join(lines).encode(errors="surrogatepass")
+    page.write_bytes(given)
+    before = set(os.listdir("pages"))
+    done = answered(lambda: update(page, read_picture))
+    assert Path("secret-conv-0123456789ab.gif").read_bytes() == b"kept"
+    if done is None:
+        assert page.read_bytes() == given
+        assert set(os.listdir("pages")) == before
+    else:
+        assert not update(page, read_picture)
+        assert not update(page, read_picture, check=True)
+
+
+@fuzz
+@given(st.one_of(st.lists(PARTS, max_size=4).map(" ".join), st.lists(WORDS, max_size=6)))
+def test_words_in_documents(words: str | list[str]) -> None:
+    picture = answered(lambda: read_picture(words))
+    if picture is not None:
+        assert picture.alt_text
+        assert "<" not in picture.img("x")[1:]
 
 
 @pytest.mark.parametrize(
