@@ -1,8 +1,6 @@
 """``python -m convviz`` is the command line."""
 
-import sys
-
-from convviz.cli import main
+from convviz.cli import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

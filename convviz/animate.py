@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 from html import escape
 from importlib import import_module
 from io import BytesIO
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from convviz.errors import ConvvizError
+from convviz.errors import ConvvizError, shown
 from convviz.files import replacing
 from convviz.formats import FORMATS
 from convviz.ops import Operation, show
-from convviz.spec import nearest, parse_case
+from convviz.spec import known, parse_case
 from convviz.theme import THEMES, Theme
 from convviz.trace import ORDERS, Trace, trace
 from convviz.views import VIEWS
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from convviz.scene import Frames
+
+
+MOST_VIEWS = 4
+"""Side by side."""
 
 
 class Animation:
@@ -75,7 +80,7 @@ class Animation:
         Raises `ConvvizError` for an unknown suffix, a step that is not there or that the format cannot show alone, or
         where the folder does not exist or cannot be written.
         """
-        suffix = suffix or _suffix(path)
+        suffix = _suffix(path) if suffix is None else suffix
         writer = self._writer(suffix, step)
         with replacing(path) as file:
             writer(replace(self.frames, watch=progress), file)
@@ -93,7 +98,7 @@ class Animation:
 
         Raises `ConvvizError` as `save` does, and where the name has no place for the number.
         """
-        suffix = suffix or _suffix(pattern)
+        suffix = _suffix(pattern) if suffix is None else suffix
         pieces = re.split(r"%(0[1-9])?d", os.fspath(pattern))
         if len(pieces) != 3:
             raise ConvvizError(
@@ -143,12 +148,11 @@ class Animation:
 
     def _writer(self, suffix: str, step: int | None) -> Callable[[Frames, BinaryIO], None]:
         """What writes the picture, or the one step, in the format of ``suffix``."""
-        if suffix not in FORMATS:
-            raise ConvvizError(f'format is "{suffix}": {nearest(suffix, FORMATS)}')
+        known("format", suffix, FORMATS)
         module = import_module(FORMATS[suffix])
         if step is None and hasattr(module, "write"):
             return module.write  # type: ignore[no-any-return]
-        chosen = self._step(step or 0)
+        chosen = self._step(0 if step is None else step)
         if not hasattr(module, "write_step"):
             raise ConvvizError(
                 f"step is {step}: a {suffix} shows all steps; leave it out, or save as .png, .svg or .pdf"
@@ -156,8 +160,12 @@ class Animation:
         return lambda frames, file: module.write_step(frames, file, chosen)
 
     def _step(self, step: int) -> int:
+        try:
+            step = index(step)
+        except TypeError:
+            raise ConvvizError(f"step is {shown(step)}: give a whole number") from None
         if not -len(self) <= step < len(self):
-            raise ConvvizError(f"step is {step}: the picture has steps 0 to {len(self) - 1}")
+            raise ConvvizError(f"step is {shown(step)}: the picture has steps 0 to {len(self) - 1}")
         return step % len(self)
 
 
@@ -253,18 +261,18 @@ def animate(
     """
     if isinstance(what, str):
         case = parse_case(what, {})
-        what, view, order = case.op, view or case.view, order or case.order
-    views = [name.strip() for name in view.split(",")] if isinstance(view, str) else [*view] if view else ["stack"]
-    checks: list[tuple[str, str | None, Any]] = [("view", name, VIEWS) for name in views]
-    checks += [("theme", theme, THEMES), ("order", order, (*ORDERS, "both")), ("labels", labels, LABELS)]
-    for name, given, known in checks:
-        if given is not None and given not in known:
-            raise ConvvizError(f'{name} is "{given}": {nearest(given, known)}')
-    for name, number, least, most in (
-        ("width", width, 16, 8192), ("duration", duration, 1, 3_600_000), ("plays", plays, 0, 65535)
-    ):  # fmt: skip
-        if number is not None and not (isinstance(number, int) and least <= number <= most):
-            raise ConvvizError(f"{name} is {number}: give a whole number from {least} to {most}")
+        what = case.op
+        view = case.view if view is None else view
+        order = case.order if order is None else order
+    views = _views(view)
+    known("theme", theme, THEMES)
+    if order is not None:
+        known("order", order, (*ORDERS, "both"))
+    if labels is not None:
+        known("labels", labels, LABELS)
+    if width is not None:
+        width = _whole("width", width, 16, 8192)
+    duration, plays = _whole("duration", duration, 1, 3_600_000), _whole("plays", plays, 0, 65535)
     modules = [import_module(VIEWS[name]) for name in views]
     if labels and not any(hasattr(module, "LABELLED") for module in modules):
         raise ConvvizError(f'labels is "{labels}": the view "{views[0]}" has none; use the view "grid" or "matrix"')
@@ -316,10 +324,38 @@ def _traces(
     return [traced, trace(other, traced.output, traced.weight, order=traced.order)]
 
 
+def _views(view: str | Sequence[str] | None) -> list[str]:
+    if view is None:
+        return ["stack"]
+    names: list[Any] = (
+        view.split(",") if isinstance(view, str) else [*view] if isinstance(view, list | tuple) else [view]
+    )
+    if not 1 <= len(names) <= MOST_VIEWS:
+        raise ConvvizError(f"view is {shown(view)}: give 1 to {MOST_VIEWS} names")
+    stripped = [name.strip() if isinstance(name, str) else name for name in names]
+    for name in stripped:
+        known("view", name, VIEWS)
+    return stripped
+
+
+def _whole(name: str, number: int, least: int, most: int) -> int:
+    try:
+        whole = index(number)
+    except TypeError:
+        whole = least - 1
+    if not least <= whole <= most or isinstance(number, bool):
+        raise ConvvizError(f"{name} is {shown(number)}: give a whole number from {least} to {most}")
+    return whole
+
+
 def _suffix(path: str | os.PathLike[str]) -> str:
-    suffix = Path(path).suffix.lower()
+    try:
+        suffix = Path(path).suffix.lower()
+    except TypeError:
+        raise ConvvizError(f"output is {shown(path)}: give the path of a file") from None
     if suffix not in FORMATS:
-        known = ", ".join(FORMATS)
-        shown = f'"{suffix}"' if suffix else "missing"
-        raise ConvvizError(f'suffix of "{os.fspath(path)}" is {shown}: give a file name that ends in {known}')
+        said = shown(suffix) if suffix else "missing"
+        raise ConvvizError(
+            f'suffix of "{os.fspath(path)}" is {said}: give a file name that ends in {", ".join(FORMATS)}'
+        )
     return suffix

@@ -9,7 +9,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -49,16 +49,21 @@ LONG_WORK = 200
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program. Returns 0 when it is done, 2 where what was given cannot be drawn, 1 for anything else."""
     try:
-        with _terminable():
-            arguments = _parser().parse_args(argv)
-            return int(arguments.run(arguments) or 0)
+        with _interruptible():
+            with suppress(SystemExit):  # --help and --version, which argparse ends so
+                arguments = _parser().parse_args(argv)
+                arguments.run(arguments)
+            if sys.stdout is not None:
+                sys.stdout.flush()  # what cannot be written is found out here, not at exit
+            return 0
     except ConvvizError as error:
         return _complain(str(error), 2)
     except KeyboardInterrupt:
-        return _complain("interrupted; nothing was written", 1)
+        return _complain("interrupted", 1)
     except BrokenPipeError:
         # Python would complain once more when it flushes stdout at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with suppress(OSError), open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
         return 1
     except OSError as error:
         return _complain(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""), 1)
@@ -67,26 +72,42 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _complain(message: str, status: int) -> int:
-    print("convviz:", " ".join(message.split()), file=sys.stderr)
+    if sys.stderr is not None:  # closed by whoever started the program
+        with suppress(OSError):
+            print("convviz:", " ".join(message.split()), file=sys.stderr)
     return status
 
 
+def _say(text: str) -> None:
+    """Print ``text``; what stdout's encoding has not is escaped."""
+    if sys.stdout is not None:
+        encoding = sys.stdout.encoding or "utf-8"
+        print(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
 @contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM end the program as Ctrl-C does, so that no temporary file is left."""
+def _interruptible() -> Iterator[None]:
+    """Let each signal that asks the program to end do so once, as Ctrl-C does, so that no temporary file is left."""
+    before: dict[int, Any] = {}
 
     def interrupt(*_: object) -> NoReturn:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)  # a second one must not strike while the first one cleans up
         raise KeyboardInterrupt
 
     try:
-        before = signal.signal(signal.SIGTERM, interrupt)
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            # One that is ignored (nohup) stays so; None is a handler that is not Python's.
+            if number is not None and signal.getsignal(number) not in (signal.SIG_IGN, None):
+                before[number] = signal.signal(number, interrupt)
     except ValueError:  # not in the main thread, where signals do not arrive
-        yield
-        return
+        pass
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -303,6 +324,8 @@ def _render(arguments: argparse.Namespace) -> None:
         raise ConvvizError("steps is all: give it without --step, and with -o frame-%d.pdf or the like")
     with _progress(picture) as progress:
         if arguments.output == "-":
+            if sys.stdout is None:
+                raise ConvvizError("output is -: stdout is closed; give a file")
             picture.write(sys.stdout.buffer, suffix, step=step, progress=progress)
             sys.stdout.buffer.flush()
         elif arguments.steps:
@@ -314,7 +337,7 @@ def _render(arguments: argparse.Namespace) -> None:
 @contextmanager
 def _progress(picture: Animation) -> Iterator[Callable[[int], None] | None]:
     """A bar on stderr, where that is a terminal and there is much to draw."""
-    if not sys.stderr.isatty() or len(picture) < LONG_WORK:
+    if sys.stderr is None or not sys.stderr.isatty() or len(picture) < LONG_WORK:
         yield None
         return
     total, width = len(picture), 40
@@ -336,11 +359,11 @@ def _list(arguments: argparse.Namespace) -> None:
     if arguments.json:
         from convviz.describe import facts
 
-        print(json.dumps({name: {**facts(case.op), "view": case.view} for name, case in CASES.items()}, indent=2))
+        _say(json.dumps({name: {**facts(case.op), "view": case.view} for name, case in CASES.items()}, indent=2))
         return
     wide = max(map(len, CASES))
     for name, case in CASES.items():
-        print(f"{name:{wide}}  {command(case.op)}")
+        _say(f"{name:{wide}}  {command(case.op)}")
 
 
 def _gallery(arguments: argparse.Namespace) -> None:
@@ -357,14 +380,14 @@ def _gallery(arguments: argparse.Namespace) -> None:
     for name in arguments.names or CASES:
         path = os.path.join(arguments.folder, f"{name}.gif")
         animate(name, **looks).save(path)
-        print(path)
+        _say(path)
 
 
 def _describe(arguments: argparse.Namespace) -> None:
     from convviz.describe import facts, report
 
     op = _case(arguments).op
-    print(json.dumps(facts(op), indent=2) if arguments.json else report(op))
+    _say(json.dumps(facts(op), indent=2) if arguments.json else report(op))
 
 
 def _snippet(arguments: argparse.Namespace) -> None:
@@ -394,5 +417,6 @@ def _markdown(arguments: argparse.Namespace) -> int:
 
 
 def run() -> NoReturn:
-    """The installed command."""
+    """The installed command: a process of its own, in which matplotlib's interactive settings have no say."""
+    os.environ["MPLBACKEND"] = "agg"  # import fails where it names a backend that there is not
     sys.exit(main())

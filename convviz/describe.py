@@ -115,7 +115,7 @@ def alt_text(op: Operation, order: str = "gather") -> str:
         )
     laid = [f"the window slides over {a(op.input_size)} input"]
     layout = op.gather
-    if any(s > 1 for s in layout.spacing):
+    if any(s > 1 and n > 1 for s, n in zip(layout.spacing, op.input_size, strict=True)):
         zeros = tuple(s - 1 for s in layout.spacing)
         noun = "zero" if set(zeros) == {1} else "zeros"
         laid.append(f"with {alike(zeros)} {noun} inserted between its cells")
@@ -350,12 +350,29 @@ def formula(op: Operation) -> list[str]:
             continue
         room = i + begin + end - d * (k - 1) - 1
         rounded = "ceil" if op.ceil_mode else "floor"
-        line = f"{rounded}(({i} + {begin} + {end} - {d}*({k} - 1) - 1) / {s}) + 1 = {rounded}({room / s:g}) + 1 = "
+        line = (
+            f"{rounded}(({i} + {begin} + {end} - {d}*({k} - 1) - 1) / {s}) + 1 = {rounded}({_quotient(room, s)}) + 1 = "
+        )
         ceiled = -(-room // s) + 1
         if op.ceil_mode and ceiled > out:
             line += f"{ceiled}, less 1 that would start after the input = "
         lines.append(f"{line}{out}")
     return lines[:1] if len(set(lines)) == 1 else lines
+
+
+def _quotient(number: int, by: int) -> str:
+    """``number / by`` cut off, never rounded: its floor and its ceil are those of what is printed.
+
+    >>> _quotient(5, 2), _quotient(-5, 3), _quotient(9999997, 1000000), _quotient(10001, 5000)
+    ('2.5', '-1.66', '9.99', '2.0002')
+    """
+    if number < 0:
+        return "-" + _quotient(-number, by)
+    whole, rest = divmod(number, by)
+    digits = 2
+    while rest and not rest * 10**digits // by:
+        digits += 1
+    return f"{whole}.{rest * 10**digits // by:0{digits}}".rstrip("0").rstrip(".")
 
 
 def pytorch(op: Operation) -> str | None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from operator import index
 from typing import Any, ClassVar, NoReturn
 
-from convviz.errors import ConvvizError
+from convviz.errors import ConvvizError, shown
 
 Sizes = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
@@ -498,8 +499,8 @@ def _set_channels(op: Any, in_channels: Any, out_channels: Any, groups: Any) -> 
 
 
 def _set_padding_mode(op: Conv, mode: Any) -> None:
-    if mode not in PADDING_MODES:
-        raise ConvvizError(f"padding_mode is {mode!r}: give {', '.join(PADDING_MODES)}")
+    if not (isinstance(mode, str) and mode in PADDING_MODES):
+        raise ConvvizError(f"padding_mode is {shown(mode)}: give {', '.join(PADDING_MODES)}")
     for i, pair in _axes(op, "input_size", "padding"):
         most = {"reflect": i - 1, "circular": i}.get(mode, max(pair))
         if max(pair) > most:
@@ -510,8 +511,12 @@ def _set_padding_mode(op: Conv, mode: Any) -> None:
 
 
 def _flag(name: str, value: Any) -> bool:
-    if value not in (True, False):
-        raise ConvvizError(f"{name} is {value!r}: give True or False")
+    try:
+        known = value in (True, False)
+    except ValueError:  # an array
+        known = False
+    if not known:
+        raise ConvvizError(f"{name} is {shown(value)}: give True or False")
     return bool(value)
 
 
@@ -519,11 +524,11 @@ def _number_of_axes(given: dict[str, Any]) -> int:
     """As many as the tuples have entries; two where all are plain numbers."""
     lengths = {}
     for name, value in given.items():
-        if not isinstance(value, str) and isinstance(value, Iterable):
+        if _many(value):
             try:
-                lengths[name] = len(value)  # type: ignore[arg-type]
+                lengths[name] = len(value)
             except TypeError:
-                raise ConvvizError(f"{name} is {value!r}: give an int or a tuple of ints") from None
+                raise ConvvizError(f"{name} is {shown(value)}: give an int or a tuple of ints") from None
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name} has {n}" for name, n in lengths.items())
         raise ConvvizError(f"the parameters differ in their number of axes ({told}): give each one 1 or 2, or an int")
@@ -534,7 +539,7 @@ def _number_of_axes(given: dict[str, Any]) -> int:
 
 
 def _sizes(name: str, value: Any, ndim: int, smallest: int) -> Sizes:
-    items = value if isinstance(value, Iterable) and not isinstance(value, str) else (value,) * ndim
+    items = value if _many(value) else (value,) * ndim
     return tuple(_integer(name, item, smallest, value) for item in items)
 
 
@@ -567,14 +572,14 @@ def _set_padding(op: Any, value: Any, same: Any) -> None:
             words = ", ".join(f'"{word}"' for word in PADDING_WORDS)
             raise ConvvizError(f'padding is "{value}": give a number, a (begin, end) pair for each axis, or {words}')
     else:
-        items = list(value) if isinstance(value, Iterable) else [value] * ndim
+        items = list(value) if _many(value) else [value] * ndim
         pairs = tuple(_pair(item, value) for item in items)
     object.__setattr__(op, "padding", pairs)
 
 
 def _pair(item: Any, whole: Any) -> tuple[int, int]:
-    if isinstance(item, Iterable) and not isinstance(item, str):
-        ends = [_integer("padding", end, 0, whole) for end in item]
+    if _many(item):
+        ends = [_integer("padding", end, 0, whole) for end in islice(item, 3)]
         if len(ends) != 2:
             raise ConvvizError(f"padding is {show(whole)}: a pair has two numbers, (begin, end)")
         return ends[0], ends[1]
@@ -584,6 +589,10 @@ def _pair(item: Any, whole: Any) -> tuple[int, int]:
 
 def _check_output(op: Operation | _Direct) -> None:
     for axis, size in enumerate(op.output_size):
+        if size > LARGEST:
+            raise ConvvizError(
+                f"output_size would be {show(op.output_size)}: at most {LARGEST}; give smaller parameters"
+            )
         if size >= 1:
             continue
         i, k, d, (begin, end) = op.input_size[axis], op.kernel_size[axis], op.dilation[axis], op.padding[axis]
@@ -607,14 +616,29 @@ def show(value: Any) -> str:
     """A parameter's value as a user would type it: ``5``, ``5,7``, ``0:1``."""
     if isinstance(value, str):
         return repr(value)
-    if isinstance(value, Iterable):
-        items = [show_item(item) for item in value]
+    if _many(value):
+        items = [show_item(item) for item in islice(value, _MOST_SHOWN)]
         return items[0] if len(items) == 2 and items[0] == items[1] else ",".join(items)
-    return str(value)
+    return _plain(value)
 
 
 def show_item(item: Any) -> str:
-    if isinstance(item, Iterable) and not isinstance(item, str):
-        ends = [str(end) for end in item]
+    if _many(item):
+        ends = [_plain(end) for end in islice(item, _MOST_SHOWN)]
         return ends[0] if len(set(ends)) == 1 else ":".join(ends)
-    return str(item)
+    return _plain(item)
+
+
+_MOST_SHOWN = 20
+
+
+def _plain(value: Any) -> str:
+    try:
+        return str(value)
+    except ValueError:  # Python writes out no more than 4300 digits
+        return "a number of thousands of digits"
+
+
+def _many(value: Any) -> bool:
+    """Whether ``value`` is a sequence of numbers rather than one; an array without axes is one."""
+    return isinstance(value, Iterable) and not isinstance(value, str) and getattr(value, "ndim", 1) > 0

@@ -18,7 +18,7 @@ import matplotlib
 import numpy as np
 from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import RendererAgg
-from matplotlib.font_manager import FontProperties
+from matplotlib.ft2font import FT2Font
 from matplotlib.path import Path
 from matplotlib.textpath import text_to_path
 from matplotlib.transforms import IdentityTransform
@@ -127,13 +127,15 @@ def _unit(color: str) -> tuple[float, float, float, float]:
 @lru_cache(4096)
 def _glyphs(text: str) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
     """Outline of a line of text at a font size of 1, baseline at 0, y upwards."""
-    vertices, codes = text_to_path.get_text_path(_font(), text)
-    return np.array(vertices).reshape(-1, 2) / text_to_path.FONT_SCALE, np.array(codes, dtype=Path.code_type)
-
-
-@lru_cache(1)
-def _font() -> FontProperties:
-    return FontProperties(fname=os.path.join(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"))
+    # A font of our own, not matplotlib's cached one: that depends on the user's settings, and threads share it.
+    font = FT2Font(os.path.join(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"))
+    font.set_size(text_to_path.FONT_SCALE, text_to_path.DPI)
+    placed, outlines, _ = text_to_path.get_glyphs_with_font(font, text)
+    vertices = [outlines[glyph][0] * scale + (x, y) for glyph, x, y, scale in placed]
+    codes = [outlines[glyph][1] for glyph, *_ in placed]
+    if not vertices:
+        return np.empty((0, 2)), np.empty(0, dtype=Path.code_type)
+    return np.concatenate(vertices) / text_to_path.FONT_SCALE, np.concatenate(codes).astype(Path.code_type)
 
 
 class Raster:

@@ -11,7 +11,7 @@ from dataclasses import fields
 from typing import Any
 
 from convviz.cases import CASES, Case
-from convviz.errors import ConvvizError
+from convviz.errors import ConvvizError, shown
 from convviz.ops import OPERATIONS, PADDING_WORDS, Operation, show
 
 _COUNTS = ("in_channels", "out_channels", "groups", "channels")
@@ -116,12 +116,18 @@ def command(op: Operation) -> str:
     return " ".join(words)
 
 
-def nearest(given: str, known: Iterable[str]) -> str:
+def known(name: str, given: object, names: Iterable[str]) -> None:
+    """Raise `ConvvizError` where the parameter ``name`` is none of ``names``."""
+    if not (isinstance(given, str) and given in names):
+        raise ConvvizError(f"{name} is {shown(given)}: {nearest(given, names)}")
+
+
+def nearest(given: object, known: Iterable[str]) -> str:
     """Advice for a misspelt name."""
     import difflib  # seldom needed, and slow to load
 
     names = list(known)
-    close = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(given[:100] if isinstance(given, str) else "", names, n=1, cutoff=0.5)
     return f'did you mean "{close[0]}"?' if close else f"known are {', '.join(names)}"
 
 

@@ -16,11 +16,13 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convviz.errors import ConvvizError
-from convviz.ops import AveragePool, ConvTranspose, Layout, MaxPool, Operation
+from convviz.errors import ConvvizError, shown
+from convviz.ops import AveragePool, ConvTranspose, Layout, MaxPool, Operation, show
 from convviz.windows import BEYOND, MOST_CELLS, PADDING, canvas, windows
 
 ORDERS = ("gather", "scatter")
+MOST_NUMBERS = 1 << 26
+"""Links, and entries of a matrix: half a gigabyte of them."""
 
 Array = NDArray[Any]
 Indices = NDArray[np.int64]
@@ -77,11 +79,22 @@ class Trace:
         self.bias = bias
         layout: Layout = op.gather if order == "gather" else op.scatter
         self.layout = layout
+        links = prod(layout.steps) * prod(op.kernel_size) * op.in_channels * op.out_channels // op.groups
+        if links > MOST_NUMBERS:
+            raise ConvvizError(
+                f"kernel_size is {show(op.kernel_size)}: over an input of {show(op.input_size)} that makes {links} "
+                f"products; at most {MOST_NUMBERS} can be traced"
+            )
         """How the plane under the window (gather: the input, scatter: the output) is laid out."""
         self.steps: tuple[int, ...] = layout.steps
         """Steps along each axis; their product is ``len(self)``."""
         self.canvas: Indices = canvas(layout.plane, layout.padding, layout.spacing, layout.padding_mode, layout.beyond)
         """Flat index of each cell of the plane under the window; -1, -2 and -3 as in `Step`."""
+        if self.canvas.size * max(op.in_channels, op.out_channels) > MOST_NUMBERS:
+            raise ConvvizError(
+                f"in_channels is {op.in_channels}, out_channels {op.out_channels}: with {self.canvas.size} padded "
+                "cells each they are too many to trace"
+            )
         # A convolution over the output can have more places than the input has cells (output_padding >= stride).
         places = windows(self.canvas, op.kernel_size, layout.stride, op.dilation)
         self.windows: Indices = places[tuple(slice(n) for n in self.steps)]
@@ -192,7 +205,7 @@ class Trace:
         op = self.op
         cells_out, cells_in = prod(op.output_size), prod(op.input_size)
         rows, columns = cells_out * op.out_channels, cells_in * op.in_channels
-        if rows * columns > MOST_CELLS:
+        if rows * columns > MOST_NUMBERS:
             raise ConvvizError(f"input_size is {op.input_size}: its matrix has {rows} x {columns} entries, too many")
         c = np.zeros((op.groups, op.out_channels // op.groups, cells_out, op.groups, op.in_channels // op.groups,
                       cells_in), dtype=self._weights.dtype)  # fmt: skip
@@ -342,8 +355,10 @@ def trace(
     >>> steps[0].reads, steps[0].products, int(steps[0].value)
     (array([0, 1, 3, 4]), array([1, 0, 0, 5]), 6)
     """
-    if order not in ORDERS:
-        raise ConvvizError(f'order is "{order}": give "gather" or "scatter"')
+    if not isinstance(op, Operation):
+        raise ConvvizError(f"op is {shown(op)}: give an operation, such as Conv(5, 3)")
+    if not (isinstance(order, str) and order in ORDERS):
+        raise ConvvizError(f'order is {shown(order)}: give "gather" or "scatter"')
     pooling = isinstance(op, MaxPool | AveragePool)
     for name, extra in (("weight", weight), ("bias", bias)):
         if pooling and extra is not None:
@@ -365,23 +380,50 @@ def trace(
         weight_array = _numbers("weight", drawn, weight_shape)
     bias_array = None
     if bias is not None:
-        scalar = np.ndim(bias) == 0
-        bias_array = _numbers("bias", np.full(op.out_channels, bias) if scalar else bias, (op.out_channels,))
+        bias_array = _numbers("bias", bias, (op.out_channels,), spread=True)
+    if not isinstance(op, MaxPool):  # which sums nothing
+        _check_magnitude(op, x_array, weight_array, bias_array)
     kind = _MaxTrace if isinstance(op, MaxPool) else Trace
     return kind(op, x_array, weight_array, bias_array, order)
 
 
-def _numbers(name: str, given: ArrayLike, shape: tuple[int, ...]) -> Array:
-    """``given`` as int64 or float64 of ``shape``; an array that is one already is shared, not copied."""
+def _numbers(name: str, given: ArrayLike, shape: tuple[int, ...], spread: bool = False) -> Array:
+    """``given`` as int64 or float64 of ``shape``; an array that is one already is shared, not copied.
+
+    With ``spread`` a single number stands for as many as are needed.
+    """
     try:
         array = np.asarray(given)
     except ValueError:
         raise ConvvizError(f"{name} is ragged: give an array of shape {shape}") from None
+    except Exception as error:  # whatever an object's own conversion raises
+        raise ConvvizError(f"{name} is no array ({error}): give one of shape {shape}") from None
     if array.dtype.kind not in "biuf":
         raise ConvvizError(f"{name} holds {array.dtype}: give integers or floats")
-    array = array.astype(np.float64 if array.dtype.kind == "f" else np.int64, copy=False)
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ConvvizError(f"{name} holds nan or infinity: give finite numbers")
+    if spread and array.ndim == 0:
+        array = np.broadcast_to(array, shape)
     if array.shape != shape:
         raise ConvvizError(f"{name} has shape {array.shape}: this operation needs {shape}")
+    if array.dtype.kind == "u" and array.size and array.max() > np.iinfo(np.int64).max:
+        raise ConvvizError(f"{name} holds {array.max()}: integers of at most {np.iinfo(np.int64).max} are exact")
+    with np.errstate(over="ignore"):  # a longer float may become infinite, which is told next
+        array = array.astype(np.float64 if array.dtype.kind == "f" else np.int64, copy=False)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ConvvizError(f"{name} holds nan or infinity: give finite numbers")
     return array
+
+
+def _check_magnitude(op: Operation, x: Array, weight: Array | None, bias: Array | None) -> None:
+    """Raise where a sum of products might not fit: integers would wrap around, floats would become infinite."""
+    arrays = [array for array in (x, weight, bias) if array is not None]
+    whole = all(array.dtype.kind == "i" for array in arrays)
+    with np.errstate(over="ignore"):
+        largest = float(np.abs(x.astype(np.float64, copy=False)).max())
+        cells = float(prod(op.kernel_size))
+        factor = cells if weight is None else float(np.abs(weight.astype(np.float64, copy=False)).sum())
+        added = 0.0 if bias is None else float(np.abs(bias.astype(np.float64, copy=False)).max())
+    bound = largest * factor + added
+    if bound >= (2.0**62 if whole else np.finfo(np.float64).max):
+        what, instead = ("x", "") if weight is None else ("x and weight", " and their products")
+        kind = "64-bit integers" if whole else "floats"
+        raise ConvvizError(f"{what} hold numbers up to {largest:g}: sums of them{instead} do not fit {kind}")

@@ -16,8 +16,8 @@ BEYOND = -3
 
 _NUMPY_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
-# A link table is for pictures and teaching; this many cells is far beyond both and still only half a gigabyte.
-MOST_CELLS = 1 << 26
+# A link table is for pictures and teaching; this many cells is far beyond both, and refused or traced within a second.
+MOST_CELLS = 1 << 20
 
 
 def canvas(

@@ -107,7 +107,7 @@ def test_a_worked_example():
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: Conv(5, 3, padding=1, padding_mode="mirror"), "padding_mode is 'mirror': give zeros, reflect"),
+        (lambda: Conv(5, 3, padding=1, padding_mode="mirror"), 'padding_mode is "mirror": give zeros, reflect'),
         (lambda: Conv(3, 3, padding=3, padding_mode="reflect"), 'padding is 3: padding_mode "reflect" takes at most 2'),
         (lambda: Conv(3, 3, padding=4, padding_mode="circular"), '"circular" takes at most 3 for an input of 3'),
         (lambda: Conv(5, 3, padding=1, padding_mode="reflect").transposed(), 'padding_mode is "reflect": there is'),

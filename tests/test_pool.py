@@ -204,7 +204,7 @@ def test_cells_past_the_padding_are_told_apart():
         (lambda: AveragePool(5, 3, padding=((0, 2), (0, 0))), "padding is 0:2,0: .* at most half"),
         (lambda: MaxPool(2, 3), "kernel_size is 3: larger than the padded input"),
         (lambda: MaxPool(5, 3, stride=0), "stride is 0: it must be at least 1"),
-        (lambda: MaxPool(5, 3, ceil_mode="yes"), "ceil_mode is 'yes': give True or False"),
+        (lambda: MaxPool(5, 3, ceil_mode="yes"), 'ceil_mode is "yes": give True or False'),
         (lambda: AveragePool(5, 3, count_include_pad=2), "count_include_pad is 2: give True or False"),
         (lambda: MaxPool(5, 3, channels=0), "channels is 0: it must be at least 1"),
         (lambda: MaxPool(5, 3).transposed(), "operation is max-pool: only a convolution"),
