@@ -70,12 +70,12 @@ class Trace:
     _nothing: float = 0
     """What is read where there is no cell."""
 
-    def __init__(self, op: Operation, x: Array, weight: Array | None, bias: Array | None, order: str) -> None:
+    def __init__(
+        self, op: Operation, numbers: tuple[Array, Array | None] | None, bias: Array | None, order: str
+    ) -> None:
         self.op = op
         self.order = order
-        self.x = x
-        self.weight = weight
-        """None for pooling."""
+        self._given = numbers
         self.bias = bias
         layout: Layout = op.gather if order == "gather" else op.scatter
         self.layout = layout
@@ -115,6 +115,21 @@ class Trace:
         if self.order == "scatter" and self.op.padding_mode != "zeros":
             return canvas(self.op.input_size, self.op.padding, (1,) * len(self.steps), self.op.padding_mode)
         return np.arange(len(self)).reshape(self.steps)
+
+    @cached_property
+    def _arrays(self) -> tuple[Array, Array | None]:
+        """Input and kernel. Those of the guide are drawn when they are needed: most pictures show no number."""
+        return self._given or _guides_numbers(self.op)
+
+    @property
+    def x(self) -> Array:
+        """The input."""
+        return self._arrays[0]
+
+    @property
+    def weight(self) -> Array | None:
+        """The kernel; None for pooling."""
+        return self._arrays[1]
 
     @property
     def taps(self) -> Indices:
@@ -363,31 +378,42 @@ def trace(
     for name, extra in (("weight", weight), ("bias", bias)):
         if pooling and extra is not None:
             raise ConvvizError(f"{name} is given: {op.name} has none, leave it out")
-    channels = op.in_channels > 1 or op.out_channels > 1
-    outer = (op.in_channels, op.out_channels) if isinstance(op, ConvTranspose) else (op.out_channels, op.in_channels)
-    x_shape = ((op.in_channels,) if channels else ()) + op.input_size
-    weight_shape = ((outer[0], outer[1] // op.groups) if channels else ()) + op.kernel_size
+    x_shape, weight_shape = _shapes(op)
     for name, given, shape in (("input_size", x, x_shape), ("kernel_size", weight, weight_shape)):
         if given is None and prod(shape) > MOST_CELLS:
             raise ConvvizError(f"{name} is {getattr(op, name)}: at most {MOST_CELLS} cells can be traced")
-    # The input is drawn even where the kernel alone is to be random, so that the kernel is always the same one.
-    random = np.random.RandomState(1234)
-    drawn = random.randint(0, 4, x_shape, dtype=np.int64) if x is None or weight is None else x
-    x_array = _numbers("x", drawn if x is None else x, x_shape)
-    weight_array = None
-    if not pooling:
-        drawn = random.randint(0, 3, weight_shape, dtype=np.int64) if weight is None else weight
-        weight_array = _numbers("weight", drawn, weight_shape)
-    bias_array = None
-    if bias is not None:
-        bias_array = _numbers("bias", bias, (op.out_channels,), spread=True)
+    kind = _MaxTrace if isinstance(op, MaxPool) else Trace
+    if x is None and weight is None and bias is None:
+        return kind(op, None, None, order)
+    guides = None if x is not None and (weight is not None or pooling) else _guides_numbers(op)
+    x_array = guides[0] if x is None and guides else _numbers("x", x, x_shape)
+    weight_array = guides[1] if weight is None and guides else None
+    if weight is not None:
+        weight_array = _numbers("weight", weight, weight_shape)
+    bias_array = None if bias is None else _numbers("bias", bias, (op.out_channels,), spread=True)
     if not isinstance(op, MaxPool):  # which sums nothing
         _check_magnitude(op, x_array, weight_array, bias_array)
-    kind = _MaxTrace if isinstance(op, MaxPool) else Trace
-    return kind(op, x_array, weight_array, bias_array, order)
+    return kind(op, (x_array, weight_array), bias_array, order)
 
 
-def _numbers(name: str, given: ArrayLike, shape: tuple[int, ...], spread: bool = False) -> Array:
+def _shapes(op: Operation) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Shapes of the input and of the kernel."""
+    outer = (op.in_channels, op.out_channels) if isinstance(op, ConvTranspose) else (op.out_channels, op.in_channels)
+    if op.in_channels == op.out_channels == 1:
+        return op.input_size, op.kernel_size
+    return (op.in_channels, *op.input_size), (outer[0], outer[1] // op.groups, *op.kernel_size)
+
+
+def _guides_numbers(op: Operation) -> tuple[Array, Array | None]:
+    """Input and kernel (None for pooling) as the guide draws them for its numerical figures."""
+    x_shape, weight_shape = _shapes(op)
+    random = np.random.RandomState(1234)
+    x = random.randint(0, 4, x_shape, dtype=np.int64)
+    pooling = isinstance(op, MaxPool | AveragePool)
+    return x, None if pooling else random.randint(0, 3, weight_shape, dtype=np.int64)
+
+
+def _numbers(name: str, given: ArrayLike | None, shape: tuple[int, ...], spread: bool = False) -> Array:
     """``given`` as int64 or float64 of ``shape``; an array that is one already is shared, not copied.
 
     With ``spread`` a single number stands for as many as are needed.
