@@ -50,12 +50,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the program. Returns 0 when it is done, 2 where what was given cannot be drawn, 1 for anything else."""
     try:
         with _interruptible():
+            status = 0
             with suppress(SystemExit):  # --help and --version, which argparse ends so
                 arguments = _parser().parse_args(argv)
-                arguments.run(arguments)
+                status = arguments.run(arguments) or 0
             if sys.stdout is not None:
                 sys.stdout.flush()  # what cannot be written is found out here, not at exit
-            return 0
+            return int(status)
     except ConvvizError as error:
         return _complain(str(error), 2)
     except KeyboardInterrupt:
@@ -399,7 +400,7 @@ def _snippet(arguments: argparse.Namespace) -> None:
     pictures = {}
     for arguments.theme in themes:
         pictures[arguments.theme] = _picture(arguments)
-    print(snippet(pictures, arguments.place, arguments.output, arguments.name_files))
+    _say(snippet(pictures, arguments.place, arguments.output, arguments.name_files))
 
 
 def _markdown(arguments: argparse.Namespace) -> int:
@@ -412,7 +413,7 @@ def _markdown(arguments: argparse.Namespace) -> int:
             ("draw", done.written), ("rewrite", [page] if done.changed else []), ("remove", done.removed)
         ):  # fmt: skip
             for path in paths:
-                print(f"would {verb} {path}" if arguments.check else f"{verb} {path}")
+                _say(f"would {verb} {path}" if arguments.check else f"{verb} {path}")
     return 1 if arguments.check and changed else 0
 
 

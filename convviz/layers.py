@@ -87,9 +87,9 @@ def layer_weights(layer: Any) -> tuple[Any, Any]:
         if not arrays:
             raise ConvvizError(f"layer is {_name(layer)}: it has no weights; call it on an input first")
         # The kernel's last two axes are channels: in and out, out and in if transposed, in and multiplier if depthwise.
-        outer, inner = (-2, -1) if "Depthwise" in _name(layer) else (-1, -2)
-        weight = np.moveaxis(arrays[0], (outer, inner), (0, 1))
-        if "Depthwise" in _name(layer):
+        depthwise = getattr(layer, "depth_multiplier", None) is not None
+        weight = np.moveaxis(arrays[0], (-2, -1) if depthwise else (-1, -2), (0, 1))
+        if depthwise:
             weight = weight.reshape(-1, 1, *weight.shape[2:])
         bias = arrays[1] if len(arrays) > 1 else None
     else:
@@ -159,7 +159,7 @@ def _torch(layer: Any, op: str, ndim: int) -> Parameters:
 
 def _keras(layer: Any, op: str, ndim: int) -> Parameters:
     if "pool" in op:
-        # The cells that "same" adds are not counted.
+        # The cells that "same" adds are not counted (Keras on PyTorch repeats the edge where they are uneven).
         pool = {"kernel_size": _each(layer.pool_size, ndim), "stride": _each(layer.strides, ndim)}
         counted = {"count_include_pad": False} if op == "average-pool" else {}
         return {**pool, "padding": layer.padding, **counted}

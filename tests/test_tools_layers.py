@@ -68,6 +68,7 @@ def test_keras(monkeypatch: pytest.MonkeyPatch) -> None:
         (layers.Conv1DTranspose(2, 3, strides=2, padding="same", output_padding=1), 1, (4,)),
         (layers.MaxPooling2D(2, padding="same"), 1, (5, 6)),
         (layers.AveragePooling2D((3, 2), strides=2, padding="valid"), 1, (7, 6)),
+        (layers.AveragePooling2D(3, strides=2, padding="same"), 1, (7, 5)),
     ]:
         x = RANDOM.normal(size=(channels, *size)).astype(np.float32)
         expected = keras.ops.convert_to_numpy(layer(np.moveaxis(x, 0, -1)[np.newaxis]))[0]
