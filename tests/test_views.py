@@ -11,6 +11,7 @@ from pictures import check_texts, seen
 
 from convviz import THEMES, AveragePool, Conv, ConvTranspose, ConvvizError, MaxPool, Operation, animate, trace
 from convviz.formats.svg import document
+from convviz.render import Raster
 from convviz.scene import Frame, Text
 from convviz.views import grid, matrix
 from convviz.views._flat import LEAST_CONTRAST, contrast
@@ -34,6 +35,10 @@ OPERATIONS: dict[str, Operation] = {
     "transposed, apart": ConvTranspose(2, 2, stride=3, dilation=2),
     "transposed, one axis": ConvTranspose((4,), 3, stride=2),
     "mirrored": Conv(4, 3, padding=2, padding_mode="reflect"),
+    "channels": Conv(4, 3, padding=1, in_channels=3, out_channels=2),
+    "groups": Conv((5,), 3, in_channels=4, out_channels=4, groups=2),
+    "depthwise": ConvTranspose(2, 3, stride=2, in_channels=2, out_channels=2, groups=2),
+    "maxima": MaxPool(4, 2, channels=2),
     "maximum": MaxPool(5, 3, stride=2, padding=1, ceil_mode=True),
     "average": AveragePool(6, 3, padding=1, ceil_mode=True, count_include_pad=False),
 }
@@ -44,24 +49,19 @@ CHOICES = [
     for name, op in OPERATIONS.items()
     for order in ("gather", "scatter")
     if not isinstance(op, MaxPool) or (view, order) == ("grid", "gather")  # a maximum is no sum
+    if op.in_channels == 1 or view == "grid"  # a matrix has one channel
 ]
 
 
 def numbers(op: Operation, kind: str) -> dict[str, object]:
     random = np.random.RandomState(3)
+    default = trace(op)
+    x, weight = default.x.shape, () if default.weight is None else default.weight.shape
     if kind == "floats":
-        given = {
-            "x": random.normal(size=op.input_size) * 12,
-            "weight": random.normal(size=op.kernel_size),
-            "bias": -0.25,
-        }
+        given = {"x": random.normal(size=x) * 12, "weight": random.normal(size=weight), "bias": -0.25}
     else:
-        given = {
-            "x": random.randint(-255, 256, op.input_size),
-            "weight": random.randint(-9, 10, op.kernel_size),
-            "bias": 3,
-        }
-    return given if isinstance(op, Conv | ConvTranspose) else {"x": given["x"]}
+        given = {"x": random.randint(-255, 256, x), "weight": random.randint(-9, 10, weight), "bias": 3}
+    return given if weight else {"x": given["x"]}
 
 
 @pytest.mark.parametrize(("view", "name", "order"), CHOICES)
@@ -167,7 +167,7 @@ def test_stamps_add_up_to_the_output_and_nothing_shown_on_the_way_is_off(name: s
 
 
 @pytest.mark.parametrize("order", ["gather", "scatter"])
-@pytest.mark.parametrize("name", ["plain", "strided", "rectangular", "transposed", "transposed, extended", "one axis"])
+@pytest.mark.parametrize("name", ["plain", "strided", "gaps", "transposed", "transposed, extended", "one axis"])
 def test_the_matrix_holds_its_entries_and_lights_those_of_the_step(name: str, order: str) -> None:
     traced = trace(OPERATIONS[name], order=order)
     frames = matrix.frames(traced, THEMES["light"])
@@ -283,3 +283,40 @@ def test_what_an_svg_defines_has_a_name_of_its_own(view: str) -> None:
     picture = animate(OPERATIONS["transposed"], view=view)
     names = re.findall(r'\bid="([^"]+)"', document(picture.frames))
     assert len(names) == len(set(names)) > 1
+
+
+@pytest.mark.parametrize("given", ["", "negative"])
+@pytest.mark.parametrize("name", ["channels", "groups"])
+def test_what_the_channels_add_is_the_value_of_each_channel_of_the_output(name: str, given: str) -> None:
+    op = OPERATIONS[name]
+    traced = trace(op, **(numbers(op, given) if given else {}))
+    frames = grid.frames(traced, THEMES["light"])
+    for t in range(len(traced)):
+        frame = frames.frame(t)
+        ends = sorted(read(frame, "sum-end"), key=lambda text: text.y)
+        terms = read(frame, "sum-term")
+        shown = sorted(read(frame, "target-lit"), key=lambda text: text.y)
+        assert len(ends) == len(shown) == op.out_channels
+        for end, cell, value in zip(ends, shown, traced[t].value, strict=True):
+            parts = [number(term.text) for term in terms if term.y == end.y]
+            assert len(parts) == op.in_channels // op.groups
+            bias = number(end.text.split("(bias)")[0].strip("+ ")) if "bias" in end.text else 0
+            assert sum(parts) + bias == number(end.text.split("=")[1]) == number(cell.text) == value
+
+
+def test_stamps_of_channels_add_up_to_each_channel_of_the_output() -> None:
+    traced = trace(OPERATIONS["depthwise"], order="scatter")
+    frames = grid.frames(traced, THEMES["light"])
+    texts = read(frames.frame(len(frames) - 1), "start", "target", "target-lit")
+    np.testing.assert_array_equal(table(texts, traced.output.shape), traced.output)
+
+
+@pytest.mark.parametrize("picture", [{"view": "grid"}, {"view": "matrix", "order": "scatter"}, {"view": "grid,stack"}])
+def test_steps_drawn_one_by_one_are_those_drawn_in_a_row(picture: dict[str, str]) -> None:
+    animation = animate(ConvTranspose(2, 3, stride=2), **picture)
+    shown = None
+    for t, (box, pixels) in enumerate(Raster(animation.frames)):
+        shown = pixels.copy() if shown is None else shown
+        left, top, right, bottom = box
+        shown[top:bottom, left:right] = pixels
+        np.testing.assert_array_equal(shown, np.asarray(animation.image(t)))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convviz.ops import AveragePool, MaxPool
+from convviz.ops import AveragePool, MaxPool, Operation
 from convviz.scene import Line, Shape, Text, text_width
 from convviz.theme import Theme
 from convviz.trace import Trace
@@ -54,32 +54,49 @@ class Term:
 class Figures:
     """The labels of a trace's cells: numbers, or symbols with subscripts."""
 
-    def __init__(self, trace: Trace, symbols: bool) -> None:
+    def __init__(self, trace: Trace, symbols: bool, source: int = 0, target: int = 0) -> None:
         self.trace, self.symbols = trace, symbols
         self.gather = trace.order == "gather"
         self.greatest, self.average = isinstance(trace.op, MaxPool), isinstance(trace.op, AveragePool)
         self.weighted = trace.weight is not None
         """Whether there is a kernel with weights."""
-        self._x, self._output = trace.x.reshape(-1), trace.output.reshape(-1)
-        self._weight = np.ones(0) if trace.weight is None else trace.weight.reshape(-1)
+        op = trace.op
+        # What comes before a position where there are channels.
+        self._at_x: tuple[int, ...] = (source,) if trace.channels else ()
+        self._at_y: tuple[int, ...] = (target,) if trace.channels else ()
+        self._at_w = (*self._at_y, *self._at_x)
+        self.channel, self.reads_channels = target, group_of(op, target)
+        self._x = trace.x.reshape(op.in_channels, -1)[source]
+        self._output = trace.output.reshape(op.out_channels, -1)[target]
+        self._weight = self._kernel(source) if self.weighted else np.ones(0)
         self._cells = trace.cells.reshape(-1)
-        self._write_x = formatter(self._x)
-        self._write_weight = formatter(self._weight)
-        self.bias: Any = 0 if trace.bias is None else trace.bias.reshape(-1)[0]
+        self._write_x = formatter(trace.x)
+        self._write_weight = formatter(np.ones(0) if trace.weight is None else trace.weight)
+        self.bias: Any = 0 if trace.bias is None else trace.bias.reshape(-1)[target]
         self._write_bias = formatter(self.bias)
-        self._write_y = formatter(self._output, *([] if self.gather else [self.totals]))
+        self._write_y = formatter(trace.output, *([] if self.gather else [self.totals]))
+
+    def _kernel(self, source: int) -> NDArray[Any]:
+        """(K,) the weights from a channel of the input to this one of the output; zeros where no group holds both."""
+        trace = self.trace
+        inner = source - self.reads_channels.start
+        linear = np.asarray(trace[0].weights).reshape(trace.op.out_channels, -1, len(trace.taps))
+        weights: NDArray[Any] = np.zeros_like(linear[0, 0])
+        if source in self.reads_channels:
+            weights[trace.taps] = linear[self.channel, inner]
+        return weights
 
     def source(self, index: int) -> Label:
         """The cell of the input with that flat index; what counts for one where it is negative."""
         if index < 0:
             return Label("−∞" if self.greatest else NOTHING if index == BEYOND else "0")
         if self.symbols:
-            return symbol("x", _position(index, self.trace.op.input_size))
+            return symbol("x", (*self._at_x, *_position(index, self.trace.op.input_size)))
         return Label(self._write_x(self._x[index]))
 
     def weight(self, tap: int) -> Label:
         if self.symbols:
-            return symbol("w", _position(tap, self.trace.op.kernel_size))
+            return symbol("w", (*self._at_w, *_position(tap, self.trace.op.kernel_size)))
         return Label(self._write_weight(self._weight[tap]))
 
     def weight_sum(self, taps: Sequence[int]) -> Label:
@@ -91,7 +108,7 @@ class Figures:
     def target(self, index: int, value: Any = None) -> Label:
         """The cell of the output with that flat index, holding its result or another ``value``."""
         if self.symbols:
-            return symbol("y", _position(index, self.trace.op.output_size))
+            return symbol("y", (*self._at_y, *_position(index, self.trace.op.output_size)))
         return Label(self._write_y(self._output[index] if value is None else value))
 
     def product(self, value: Any) -> Label:
@@ -121,11 +138,24 @@ class Figures:
     @cached_property
     def _products(self) -> NDArray[Any]:
         """(T, K) scatter order: what a step adds to each cell under its stamp."""
-        trace, x = self.trace, self._x[self._cells]
+        trace = self.trace
+        x = trace.x.reshape(trace.op.in_channels, -1)[:, self._cells]
         if self.average:
             assert trace.divisors is not None
-            return x[:, np.newaxis] / trace.divisors[np.maximum(trace.writes, 0)]
-        return np.multiply.outer(x, self._weight[trace.taps])
+            shares: NDArray[Any] = x[self.channel][:, np.newaxis] / trace.divisors[np.maximum(trace.writes, 0)]
+            return shares
+        # Over all channels that this one is made from.
+        added: NDArray[Any] = sum(np.multiply.outer(x[c], self._kernel(c)[trace.taps]) for c in self.reads_channels)
+        return added
+
+    def added(self, t: int) -> list[Label]:
+        """Scatter order: what step ``t`` adds to each cell under its stamp."""
+        return [self.product(value) for value in self._products[t]]
+
+    def winner(self, t: int) -> int | None:
+        """Max pooling: which place of the window wins."""
+        winner = self.trace[t].winner
+        return None if winner is None else int(np.asarray(winner).reshape(-1)[self.channel])
 
     @cached_property
     def totals(self) -> NDArray[Any]:
@@ -161,13 +191,21 @@ class Figures:
     def before(self, t: int) -> Term:
         trace, cell = self.trace, int(self._cells[t])
         size, letter = (trace.op.output_size, "y") if self.gather else (trace.op.input_size, "x")
-        position = _position(cell, size)
-        name = symbol(letter, position) if self.symbols else Label(f"{letter}[{','.join(map(str, position))}]")
+        several = not self.gather and len(self.reads_channels) > 1
+        at: tuple[Any, ...] = self._at_y if self.gather else (":",) if several else self._at_x
+        place = ",".join(map(str, (*at, *_position(cell, size))))
+        name = Label(letter, place) if self.symbols else Label(f"{letter}[{place}]")
         if self.gather:
             return Term((name, Label(" = max( " if self.greatest else " = ( " if self.average else " = ")))
-        value = "" if self.symbols else f" = {self._write_x(self._x[cell])}"
+        value = "" if self.symbols or several else f" = {self._write_x(self._x[cell])}"
+        to = f" to y[{self.channel}]" if trace.op.out_channels > 1 else ""
         nothing = bool((trace.windows.reshape(len(trace), -1)[t] < 0).all())
-        return Term((name, Label(f"{value} adds nothing" if nothing else f"{value} adds:  ")))
+        return Term((name, Label(f"{value} adds nothing{to}" if nothing else f"{value} adds{to}:  ")))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the terms, as the kernel has them."""
+        return (1, *self.trace.op.kernel_size)[-2:]  # type: ignore[return-value]
 
     @property
     def between(self) -> str:
@@ -186,11 +224,13 @@ class Figures:
                 continue
             times = self._times(int(self._cells[t]), tap, write)
             if self.symbols:
-                terms.append(Term((self.target(write), Label(" += "), *times)))
+                plus = times if len(self.reads_channels) == 1 else (Label("Σ"), *times)
+                terms.append(Term((self.target(write), Label(" += "), *plus)))
             else:
                 # From the total of before to the total of after, as one would reckon it.
                 old, new = self._write_y(after - product), self._write_y(after)
-                terms.append(Term((Label(f"{old} + {times[0].text} {self._equals} {new}"),)))
+                told = times[0].text if len(self.reads_channels) == 1 else _bracketed(self._write_y(product))
+                terms.append(Term((Label(f"{old} + {told} {self._equals} {new}"),)))
         return terms
 
     def after(self, t: int) -> Term:
@@ -247,6 +287,7 @@ class Figures:
         elif not self.greatest:
             times += 0.0 if self.gather else text_width("/000", 1.0)
         if not self.gather:
+            times += text_width("Σ", 1.0) if self.symbols else targets * (len(self.reads_channels) > 1)
             joins = text_width(" +=  " if self.symbols else " +  = ", 1.0)
             return before, times + joins + targets * (1 if self.symbols else 2), 0.0
         after = 0.0 if self.symbols else targets + text_width(" ≈ ", 1.0)
@@ -259,22 +300,52 @@ class Figures:
         return before, times, after
 
 
+class Channels(Figures):
+    """The labels of one channel of the output, whose terms are what each channel of the input adds to it."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return 1, len(self.reads_channels)
+
+    def terms(self, t: int) -> list[Term]:
+        return [self._term(t, channel) for channel in self.reads_channels]
+
+    def _term(self, t: int, channel: int) -> Term:
+        if self.symbols:
+            return Term((symbol("w", (self.channel, channel)), Label("·"), symbol("x", (channel,))))
+        return Term((Label(_bracketed(self._write_y(self.partial(t, channel)))),))
+
+    def partial(self, t: int, channel: int) -> Any:
+        """What ``channel`` of the input adds to the output at step ``t``."""
+        step = self.trace[t]
+        return (np.asarray(step.values)[channel] * self._kernel(channel)[step.taps]).sum()
+
+    @cached_property
+    def widths(self) -> tuple[float, float, float]:
+        before, _, after = super().widths
+        steps, channels = range(len(self.trace)), self.reads_channels
+        terms = [self._term(t, channel).width(1.0) for t in steps for channel in channels]
+        return before, max(terms), after
+
+
 class Sum:
     """The sum of each step, under the picture: in one line, a line for each row of the kernel, or shortened."""
 
-    def __init__(self, figures: Figures, theme: Theme, left: float, top: float, width: float) -> None:
+    def __init__(
+        self, figures: Figures, theme: Theme, left: float, top: float, width: float, most_lines: int = MOST_LINES
+    ) -> None:
         self.figures, self.theme = figures, theme
         before, term, after = (part * SIZE for part in figures.widths)
-        kernel = (1, *figures.trace.op.kernel_size)[-2:]
+        kernel = figures.shape
         pitch = term + text_width(figures.between, SIZE)
         self.pitch, self.term = pitch, term
         room = int((width - before - after + pitch - term) / pitch)
         if figures.gather:
             taps = np.arange(prod(kernel))
-            rows = taps.reshape(kernel) if len(taps) > room and kernel[0] <= MOST_LINES else taps[np.newaxis]
+            rows = taps.reshape(kernel) if len(taps) > room and kernel[0] <= most_lines else taps[np.newaxis]
             self.lines = [_shortened(row.tolist(), max(room, FEWEST_TERMS)) for row in rows]
         else:
-            self.lines = _listed(figures.most_kept, max(room, 1), kernel[1])
+            self.lines = _listed(figures.most_kept, max(room, 1), kernel[1] if most_lines > 1 else room)[:most_lines]
         longest = max(map(len, self.lines))
         block = before + longest * pitch - (pitch - term) + after
         self.indent = left + max((width - block) / 2, 0.0) + before
@@ -287,7 +358,7 @@ class Sum:
         before, term, after = (part * SIZE for part in figures.widths)
         if not figures.gather:
             return before + term
-        taps = min(prod(figures.trace.op.kernel_size), FEWEST_TERMS)
+        taps = min(prod(figures.shape), FEWEST_TERMS)
         return before + taps * term + (taps - 1) * text_width(figures.between, SIZE) + after
 
     def fixed(self) -> list[Shape]:
@@ -344,6 +415,13 @@ def _shortened(taps: Sequence[int], room: int) -> list[int | None]:
     if len(taps) <= room:
         return list(taps)
     return [*taps[: room - 2], None, taps[-1]]
+
+
+def group_of(op: Operation, target: int) -> range:
+    """The channels of the input that one channel of the output is made from."""
+    each = op.in_channels // op.groups
+    group = target // (op.out_channels // op.groups)
+    return range(group * each, (group + 1) * each)
 
 
 def _listed(count: int, room: int, columns: int) -> list[list[int | None]]:

@@ -19,7 +19,7 @@ from convviz.trace import Trace
 from convviz.views import _caption
 from convviz.views._flat import Board, Cells, Label, check_labels, fitting, muted, readable, tinted
 from convviz.views._planes import DATA, DROPPED, WINNER, Sheet, lift, sheets
-from convviz.views._sums import Figures, Sum
+from convviz.views._sums import MOST_LINES, Channels, Figures, Sum, group_of
 
 LABELLED = True
 """Whether this view takes ``labels``."""
@@ -51,32 +51,48 @@ class Plan:
 
 
 class Boards:
-    """The source, the kernel and the target of a trace, with their top left corner at (left, top)."""
+    """The source, the kernel and the target of a trace, with their top left corner at (left, top).
 
-    def __init__(self, trace: Trace, figures: Figures, theme: Theme, plan: Plan) -> None:
-        self.trace, self.figures, self.plan = trace, figures, plan
+    With channels these are one row of the picture: channel ``row`` of the input, the kernels that read it, and channel
+    ``row`` of the output, each where there is one.
+    """
+
+    def __init__(self, trace: Trace, figures: Figures, theme: Theme, plan: Plan, row: int = 0) -> None:
+        self.trace, self.figures, self.plan, self.row = trace, figures, plan, row
         self.deep, self.theme = theme.target, tinted(theme)
         self.gather = trace.order == "gather"
+        op = trace.op
+        each = op.out_channels // op.groups
+        self.shows_source, self.shows_target = row < op.in_channels, row < op.out_channels
+        first = row // (op.in_channels // op.groups) * each
+        readers = range(first, first + each) if self.shows_source else range(0)
+        self.weights = [Figures(trace, figures.symbols, row, target) for target in readers]
+        """The labels of the kernels that read this row's channel."""
+        self.reads = self.weights[0] if self.weights else figures
+        self.writes = (
+            Figures(trace, figures.symbols, min(row, op.in_channels - 1), row) if self.shows_target else figures
+        )
         read, written = sheets(trace)
         panes = [(read, self.theme.data), (written, self.theme.target)]
-        kernel = lift(trace.op.kernel_size)
+        kernel = lift(op.kernel_size)
         if plan.kernel:
             taps = np.asarray(trace.taps).reshape(kernel)
-            panes.insert(1, (Sheet(np.full(kernel, DATA), taps, (0, 0), kernel, False), self.theme.background))
+            still = Sheet(np.full(kernel, DATA), taps, (0, 0), kernel, False)
+            panes[1:1] = [(still, self.theme.background)] * each
         boards, self.width, self.height = self._arranged(panes)
         self.source, self.target = boards[0], boards[-1]
-        self.kernel = boards[1] if plan.kernel else None
+        self.kernels = boards[1:-1][: len(self.weights)]
         self.windowed = self.source if self.gather else self.target
         self.steps, self.stride = lift(trace.steps), np.array(lift(trace.layout.stride))
-        self.taps = np.argwhere(np.ones(kernel)) * np.array(lift(trace.op.dilation))
+        self.taps = np.argwhere(np.ones(kernel)) * np.array(lift(op.dilation))
         self.spread = bool((self.taps[-1] + 1 > kernel).any())
         self.origin = np.array(self.windowed.sheet.origin)
         room, symbols = 0.86 * plan.cell, figures.symbols
         large, small = (part * plan.cell * (0.87 if symbols else 1.0) for part in (VALUE, CORNER))
-        self.source_size = fitting(figures.sources(), room, large)
-        self.target_size = fitting(figures.targets(), room, large)
-        self.kernel_size = fitting(figures.weights(), room, large)
-        self.corner_size = fitting(figures.corners(), room, small)
+        self.source_size = fitting(self.reads.sources(), room, large)
+        self.target_size = fitting(self.writes.targets(), room, large)
+        self.kernel_size = fitting([label for each in self.weights for label in each.weights()], room, large)
+        self.corner_size = fitting([*self.reads.corners(), *self.writes.corners()], room, small)
         self.most_stamps = 1 if self.gather else max(int(figures.stamps.max()), 1)
 
     def _arranged(self, panes: Sequence[tuple[Sheet, str]]) -> tuple[list[Board], float, float]:
@@ -99,28 +115,30 @@ class Boards:
 
     def moved(self, right: float, down: float) -> None:
         """Put the boards there."""
-        for name in ("source", "kernel", "target", "windowed"):
-            board = getattr(self, name)
-            if board is not None:
-                setattr(self, name, board.moved(right, down))
+        for name in ("source", "target", "windowed"):
+            setattr(self, name, getattr(self, name).moved(right, down))
+        self.kernels = [board.moved(right, down) for board in self.kernels]
 
     # What stays
 
     def fixed(self) -> list[Shape]:
-        theme, source, target, figures = self.theme, self.source, self.target, self.figures
-        shapes = source.rest()
-        if self.plan.labelled:
+        theme, source, target = self.theme, self.source, self.target
+        shapes: list[Shape] = []
+        if self.shows_source:
+            shapes += source.rest()
+        if self.shows_source and self.plan.labelled:
             for (row, column), index in np.ndenumerate(source.sheet.indices):
                 ink = readable(source.fill(str(source.sheet.kinds[row, column])) or theme.background, theme)
-                shapes += source.text(figures.source(int(index)), row, column, self.source_size, ink, role="source")
-        if self.kernel:
-            shapes += self.kernel.rest()
-            for (row, column), tap in np.ndenumerate(self.kernel.sheet.indices):
-                ink = readable(theme.background, theme)
-                shapes += self.kernel.text(figures.weight(int(tap)), row, column, self.kernel_size, ink, role="weight")
-        shapes += target.rest(empty=not theme.bare)
-        if not self.gather and self.plan.labelled and not figures.symbols:
-            start = figures.target(0, figures.bias)
+                shapes += source.text(self.reads.source(int(index)), row, column, self.source_size, ink, role="source")
+        ink = readable(theme.background, theme)
+        for board, figures in zip(self.kernels, self.weights, strict=False):
+            shapes += board.rest()
+            for (row, column), tap in np.ndenumerate(board.sheet.indices):
+                shapes += board.text(figures.weight(int(tap)), row, column, self.kernel_size, ink, role="weight")
+        if self.shows_target:
+            shapes += target.rest(empty=not theme.bare)
+        if self.shows_target and not self.gather and self.plan.labelled and not self.figures.symbols:
+            start = self.writes.target(0, self.writes.bias)
             for row, column in np.argwhere(target.sheet.indices >= 0).tolist():
                 kind = target.sheet.kinds[row, column]
                 if kind != DROPPED:
@@ -129,17 +147,22 @@ class Boards:
         return shapes + (self._headings() if self.plan.headed else [])
 
     def _headings(self) -> list[Shape]:
-        rows = [(self.source, "input", "x"), (self.kernel, "kernel", "w"), (self.target, "output", "y")]
+        channels = self.trace.channels
+        rows = [(self.source, "input", f"x[{self.row}]" if channels else "x")] if self.shows_source else []
+        for board, figures in zip(self.kernels, self.weights, strict=False):
+            rows.append((board, "kernel", f"w[{figures.channel},{self.row}]" if channels else "w"))
+        if self.shows_target:
+            rows.append((self.target, "output", f"y[{self.row}]" if channels else "y"))
         shapes: list[Shape] = []
         for board, word, letter in rows:
-            if board is None:
-                continue
             text = f"{word} {letter}"
-            if text_width(text, HEADING) > board.width + 0.8 * board.cell:
+            room = board.width + 0.8 * board.cell
+            if text_width(text, HEADING) > room:
                 text = letter
+            size = min(HEADING, HEADING * room / text_width(text, HEADING))
             x, y = board.left + board.width / 2, board.top - HEADING_SPACE / 2
-            shapes.append(Text(x, y, text, HEADING, muted(self.theme), "middle", role="heading"))
-            if board is self.kernel and self.notes_turn:
+            shapes.append(Text(x, y, text, size, muted(self.theme), "middle", role="heading"))
+            if word == "kernel" and self.notes_turn:
                 below = board.top + board.height + NOTE_SPACE / 2 + 1
                 shapes.append(Text(x, below, TURNED, NOTE, muted(self.theme), "middle", role="note"))
         return shapes
@@ -147,25 +170,27 @@ class Boards:
     @property
     def notes_turn(self) -> bool:
         """Whether there is room under the kernel's board to say that it is turned."""
-        board = self.kernel
-        if board is None or self.plan.upright or not self.plan.headed or not self.trace.layout.turned:
+        if not self.kernels or self.plan.upright or not self.plan.headed or not self.trace.layout.turned:
             return False
+        board = self.kernels[0]
         room = (self.height + HEADING_SPACE) / 2 - HEADING_SPACE - board.height / 2
         return text_width(TURNED, NOTE) < board.width + 1.6 * board.cell and room > NOTE_SPACE
 
     # What a step leaves
 
     def growing(self, t: int) -> list[Shape]:
+        if not self.shows_target:
+            return []
         if self.gather:
             at = np.array([np.unravel_index(t, self.steps)])
-            return self._filled(self.target, at, [self.figures.target(t)], [self.target.color])
+            return self._filled(self.target, at, [self.writes.target(t)], [self.target.color])
         at, labels, fills = self._stamped(t)
         kept = [n for n, label in enumerate(labels) if label]
         return self._filled(self.target, at[kept], [labels[n] for n in kept], [fills[n] for n in kept])
 
     def _stamped(self, t: int) -> tuple[Cells, list[Label | None], list[str]]:
         """The cells under the stamp, their labels (None for a cell that is not kept) and their fills."""
-        figures, target = self.figures, self.target
+        figures, target = self.writes, self.target
         labels: list[Label | None] = []
         fills = []
         writes = self.trace[t].writes.tolist()
@@ -216,23 +241,27 @@ class Boards:
     # What a step shows
 
     @property
-    def moving(self) -> tuple[Callable[[int], list[Shape]], Callable[[int], list[Shape]]]:
+    def moving(self) -> tuple[Callable[[int], list[Shape]], ...]:
         """What moves on the source and on the target."""
-        if self.gather:
-            return self._window_reads, self._current_target
-        return self._current_source, self._stamp
+        source, target = self._window_reads, self._current_target
+        if not self.gather:
+            source, target = self._current_source, self._stamp
+        return (*([source] if self.shows_source else []), *([target] if self.shows_target else []))
 
     def _window_reads(self, t: int) -> list[Shape]:
-        figures, source, step, at = self.figures, self.source, self.trace[t], self._window(t)
+        figures, source, step, at = self.reads, self.source, self.trace[t], self._window(t)
         fills = [source.lit(source.fill(source.sheet.kinds[tuple(cell)])) for cell in at]
         labels = [figures.source(read) for read in step.reads.tolist()]
-        corners = [figures.weight(tap) for tap in step.taps.tolist()] if figures.weighted else None
-        if step.winner is not None:
-            fills[step.winner] = self.target.color
+        corners = None
+        if figures.weighted and len(self.weights) == 1:
+            corners = [figures.weight(tap) for tap in step.taps.tolist()]
+        winner = figures.winner(t)
+        if winner is not None:
+            fills[winner] = self.target.color
         shapes = self._filled(source, at, labels, fills, "window", corners)
         shapes += self._outlined(source, at)
-        if step.winner is not None:
-            shapes += self._outlined(source, at[step.winner : step.winner + 1])
+        if winner is not None:
+            shapes += self._outlined(source, at[winner : winner + 1])
         return shapes
 
     def _place(self, t: int) -> Cells:
@@ -240,22 +269,22 @@ class Boards:
 
     def _current_target(self, t: int) -> list[Shape]:
         target, place = self.target, self._place(t)
-        shapes = self._filled(target, place, [self.figures.target(t)], [target.lit(target.color)], "current")
+        shapes = self._filled(target, place, [self.writes.target(t)], [target.lit(target.color)], "current")
         return shapes + self._outlined(target, place)
 
     def _current_source(self, t: int) -> list[Shape]:
         source, place = self.source, self._place(t)
-        label = self.figures.source(int(self.trace.cells.reshape(-1)[t]))
+        label = self.reads.source(int(self.trace.cells.reshape(-1)[t]))
         fill = source.lit(source.fill(source.sheet.kinds[tuple(place[0])]))
         return [*self._filled(source, place, [label], [fill], "current"), *self._outlined(source, place)]
 
     def _stamp(self, t: int) -> list[Shape]:
-        figures, target, step = self.figures, self.target, self.trace[t]
+        figures, target, step = self.writes, self.target, self.trace[t]
         at, totals, fills = self._stamped(t)
+        corners = figures.added(t)
         if figures.symbols and figures.weighted:
-            corners = [figures.weight(tap) for tap in step.taps.tolist()]
-        else:
-            corners = [figures.product(value) for value in step.products]
+            single = len(figures.reads_channels) == 1
+            corners = [figures.weight(tap) if single else Label("Σ") for tap in step.taps.tolist()]
         shapes = self._filled(target, at, totals, [target.lit(fill) for fill in fills], "window", corners)
         return shapes + self._outlined(target, at)
 
@@ -270,53 +299,79 @@ class Boards:
 
 
 def plan(trace: Trace, theme: Theme) -> Plan:
-    """The largest cells that fit, and whether there is room for the kernel's board."""
+    """The largest cells that fit, and whether there is room for the kernels' boards."""
+    op = trace.op
     shapes = [sheet.kinds.shape for sheet in sheets(trace)]
-    kernel = lift(trace.op.kernel_size)
+    kernel = lift(op.kernel_size)
+    lines = max(op.in_channels, op.out_channels)
     # A strip reads best over the strip that it becomes.
-    upright = not theme.bare and max(columns / rows for rows, columns in shapes) >= 3
+    upright = lines == 1 and not theme.bare and max(columns / rows for rows, columns in shapes) >= 3
+    heads = 0.0 if theme.bare else HEADING_SPACE * lines
     for with_kernel in ([True] if trace.weight is not None and not theme.bare else []) + [False]:
-        boards = [shapes[0], kernel, shapes[1]] if with_kernel else shapes
+        boards = [*shapes, *([kernel] * (op.out_channels // op.groups) if with_kernel else [])]
         rows, columns = zip(*boards, strict=True)
-        across, down = sum(columns) + len(boards) - 1, max(rows)
+        across, down = sum(columns) + len(boards) - 1, lines * (max(rows) + 1) - 1
         if upright:
             across, down = max(columns), sum(rows) + len(boards) - 1
         cell = min(CELL, max(USUAL_WIDTH / max(across, down), LEAST_CELL))
-        if cell * max(across, down) <= LONGEST:
+        if cell * across <= LONGEST and cell * down + heads <= LONGEST:
             return Plan(cell, upright, with_kernel, headed=not theme.bare)
+    most = int(LONGEST / LEAST_CELL)
+    if lines > 1:
+        raise ConvvizError(
+            f"in_channels is {op.in_channels}: the picture would be {across} x {down} cells, and numbers can be "
+            f'read in {most}; use fewer channels or a smaller input, or the view "stack"'
+        )
     raise ConvvizError(
-        f"input_size is {show(trace.op.input_size)}: the picture would be {max(across, down)} cells long, and numbers "
-        f'can be read in {int(LONGEST / LEAST_CELL)}; resize the input, or use the view "stack"'
+        f"input_size is {show(op.input_size)}: the picture would be {max(across, down)} cells long, and numbers can be "
+        f'read in {most}; resize the input, or use the view "stack"'
     )
 
 
 def check_channels(trace: Trace) -> None:
     if trace.channels:
-        raise ConvvizError(f'in_channels is {trace.op.in_channels}: only the view "stack" shows channels')
+        raise ConvvizError(f'in_channels is {trace.op.in_channels}: the view "matrix" shows one channel; use "grid"')
 
 
 def frames(trace: Trace, theme: Theme, caption: bool = False, labels: str = "values") -> Frames:
-    """The numbers of ``trace``, one frame a step; ``labels`` "symbols" writes x, w and y with subscripts."""
+    """The numbers of ``trace``, one frame a step; ``labels`` "symbols" writes x, w and y with subscripts.
+
+    Channels are rows, and their sums show what each channel of the input adds.
+    """
     check_labels(labels)
-    check_channels(trace)
-    arrangement = plan(trace, theme)
-    figures = Figures(trace, labels == "symbols")
-    boards = Boards(trace, figures, theme, arrangement)
-    inner = max(boards.width, Sum.least_width(figures))
-    boards.moved(MARGIN + (inner - boards.width) / 2, MARGIN)
-    width, bottom = inner + 2 * MARGIN, MARGIN + boards.height + SUM_SPACE
-    total = Sum(figures, theme, MARGIN, bottom, inner)
-    bottom += total.height
-    still = total.fixed()
-    if trace.layout.turned and figures.weighted and len(boards.taps) > 1 and not boards.notes_turn:
-        still.append(
-            Text(width / 2, bottom + NOTE_SPACE / 2, f"kernel {TURNED}", NOTE, muted(theme), "middle", role="note")
-        )
+    op, arrangement, symbols = trace.op, plan(trace, theme), labels == "symbols"
+    figures = Figures(trace, symbols)
+    lines = max(op.in_channels, op.out_channels)
+    rows = [Boards(trace, figures, theme, arrangement, row) for row in range(lines)]
+    width, height = rows[0].width, rows[0].height
+    # A sum for each channel of the output, of which as many are written out as a kernel's rows would be.
+    summed = Channels if op.in_channels > op.groups and figures.gather else Figures
+    written = range(min(op.out_channels, MOST_LINES))
+    sums = [summed(trace, symbols, group_of(op, target).start, target) for target in written]
+    inner = max([width, *(Sum.least_width(each) for each in sums)])
+    y = MARGIN
+    for row in rows:
+        row.moved(MARGIN + (inner - width) / 2, y)
+        y += height + arrangement.cell
+    bottom = y - arrangement.cell + SUM_SPACE
+    still: list[Shape] = []
+    totals = []
+    for each in sums:
+        total = Sum(each, theme, MARGIN, bottom, inner, MOST_LINES if len(sums) == 1 else 1)
+        bottom += total.height
+        still += total.fixed()
+        totals.append(total.shapes)
+    if trace.layout.turned and figures.weighted and len(rows[0].taps) > 1 and not rows[0].notes_turn:
+        at = MARGIN + inner / 2, bottom + NOTE_SPACE / 2
+        still.append(Text(*at, f"kernel {TURNED}", NOTE, muted(theme), "middle", role="note"))
         bottom += NOTE_SPACE
-    moving = (Layer("moving", part) for part in (*boards.moving, total.shapes))
-    layers = (fixed([*boards.fixed(), *still]), Layer("growing", boards.growing), *moving)
-    picture = Frames(width, bottom + MARGIN - 3, len(trace), theme.background, layers)
+    for row in rows:
+        still += row.fixed()
+    growing = (Layer("growing", row.growing) for row in rows)
+    moving = (Layer("moving", part) for part in (*(part for row in rows for part in row.moving), *totals))
+    layers = (fixed(still), *growing, *moving)
+    picture = Frames(inner + 2 * MARGIN, bottom + MARGIN - 3, len(trace), theme.background, layers)
     legend = [(str(kind), sheet) for sheet in sheets(trace) for kind in np.unique(sheet.kinds)]
     if figures.greatest:
-        legend.append((WINNER, boards.source.sheet))
+        legend.append((WINNER, rows[0].source.sheet))
     return _caption.worded(picture, trace, tinted(theme), legend if caption else None)
