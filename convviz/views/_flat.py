@@ -121,10 +121,13 @@ def symbol(letter: str, position: Sequence[int]) -> Label:
 def formatter(*arrays: Any) -> Callable[[Any], str]:
     """How the numbers of ``arrays`` are written: all alike, and no longer than can be read in a cell.
 
-    Integers are written out, floats with one decimal (more where all are small), very long ones with an exponent.
+    Integers are written out, floats with one decimal (more where all are small, two where that is exact), very long
+    ones with an exponent.
 
-    >>> [formatter([0.5, -2.25])(v) for v in (0.5, -2.25)], formatter([7, -3])(-3), formatter([0.031])(0.031)
-    (['0.5', '−2.2'], '−3', '0.031')
+    >>> formatter([0.5, -2.3])(-2.3), formatter([1.25])(1.25), formatter([7, -3])(-3), formatter([0.031])(0.031)
+    ('−2.3', '1.25', '−3', '0.031')
+    >>> formatter([5 / 3, 1.0])(5 / 3), formatter([2e9])(2e9), formatter([-0.011, 3.3])(-0.011)
+    ('1.7', '2.0e9', '0.0')
     """
     flat = [np.asarray(array).reshape(-1) for array in arrays]
     whole = all(array.dtype.kind in "biu" for array in flat)
@@ -133,6 +136,8 @@ def formatter(*arrays: Any) -> Callable[[Any], str]:
     largest = float(finite.max(initial=0.0))
     power = floor(log10(largest)) if largest else 0
     decimals = 0 if whole else max(1 - power, 1 if power < 3 else 0)
+    if decimals == 1 and all(np.array_equal(np.round(array, 2), array) for array in flat):
+        decimals = 1 if all(np.array_equal(np.round(array, 1), array) for array in flat) else 2
 
     def write(value: Any) -> str:
         number = float(value)

@@ -89,7 +89,8 @@ class Figures:
     def source(self, index: int) -> Label:
         """The cell of the input with that flat index; what counts for one where it is negative."""
         if index < 0:
-            return Label("−∞" if self.greatest else NOTHING if index == BEYOND else "0")
+            uncounted = index == BEYOND or (isinstance(op := self.trace.op, AveragePool) and not op.count_include_pad)
+            return Label("−∞" if self.greatest else NOTHING if uncounted else "0")
         if self.symbols:
             return symbol("x", (*self._at_x, *_position(index, self.trace.op.input_size)))
         return Label(self._write_x(self._x[index]))
