@@ -283,15 +283,22 @@ def _numbers(arguments: argparse.Namespace) -> tuple[dict[str, Any], dict[str, s
     from convviz.arrays import read_array
 
     arrays, sizes = {}, {}
-    for name, size in (("x", "input_size"), ("weight", "kernel_size"), ("bias", "")):
+    for name, size in (("x", "input_size"), ("weight", "kernel_size")):
         text = getattr(arguments, name)
-        if text is None:
-            continue
-        array = arrays[name] = read_array(name, text)
-        if not size:
-            arrays[name] = array.reshape(-1)
-        elif array.ndim in (1, 2):
-            sizes[size] = ",".join(map(str, array.shape)) + ("," if array.ndim == 1 else "")
+        if text is not None:
+            array = arrays[name] = read_array(name, text)
+            sizes[size] = ",".join(map(str, array.shape[-2:])) + ("," if array.ndim == 1 else "")
+    if arguments.bias is not None:
+        arrays["bias"] = read_array("bias", arguments.bias).reshape(-1)
+    # With channels, an array has axes for them before those of its cells.
+    operation = CASES[arguments.name].op.name if arguments.name in CASES else arguments.name
+    x, weight = arrays.get("x"), arrays.get("weight")
+    if x is not None and x.ndim == 3:
+        sizes["channels" if operation in ("max-pool", "average-pool") else "in_channels"] = str(len(x))
+    if weight is not None and weight.ndim == 4:
+        across = weight.shape[1] * _whole("groups", arguments.groups or "1")
+        ends = (len(weight), across) if operation == "conv-transpose" else (across, len(weight))
+        sizes["in_channels"], sizes["out_channels"] = map(str, ends)
     return arrays, sizes
 
 

@@ -107,3 +107,13 @@ def test_numbers_that_do_not_fit_are_said_in_one_line(words: list[str], names: s
     assert said.count("\n") == 1
     assert names in said
     assert not list(tmp_path.iterdir())
+
+
+def test_channels_come_from_the_arrays(tmp_path) -> None:
+    np.save(tmp_path / "x.npy", np.ones((4, 3, 3)))
+    np.save(tmp_path / "w.npy", np.ones((2, 2, 2, 2)))
+    x, weight, target = (str(tmp_path / name) for name in ("x.npy", "w.npy", "a.png"))
+    words = ["--groups", "2", "--view", "grid", "-o", target]
+    assert main(["render", "conv", "--x", x, "--weight", weight, *words]) == 0
+    assert main(["render", "conv-transpose", "--x", x, "--weight", weight, "--view", "grid", "-o", target]) == 2
+    assert main(["render", "max-pool", "--x", x, "-k", "2", "--view", "grid", "-o", target]) == 0

@@ -115,5 +115,6 @@ def _shifted(layer: Layer, right: float) -> Layer:
 
 def _moved(shape: Shape, right: float) -> Shape:
     if isinstance(shape, Text):
-        return replace(shape, x=shape.x + right)
+        box = shape.box and (shape.box[0] + right, shape.box[1], shape.box[2] + right, shape.box[3])
+        return replace(shape, x=shape.x + right, box=box)
     return replace(shape, points=shape.points + np.array([right, 0.0]))

@@ -14,6 +14,7 @@ from convviz.trace import Trace
 
 HEADING, HEADING_SPACE, MARGIN = 9.0, 20.0, 8.0
 CLOSING, CLOSING_SPACE = 9.0, 24.0
+MOST_ABREAST = 3
 WIDEST = 1280
 """Pixels of a picture whose width is not asked for: one that would be wider is drawn smaller."""
 
@@ -26,25 +27,31 @@ def beside(pictures: Sequence[Frames], headings: Sequence[str], theme: Theme, cl
     """
     above = HEADING_SPACE if any(headings) else 0.0
     below = CLOSING_SPACE if closing else 0.0
-    height = max(picture.height for picture in pictures)
+    # Two rows of many: in one they would be too small to read.
+    columns = len(pictures) if len(pictures) <= MOST_ABREAST else -(-len(pictures) // 2)
+    panes = list(zip(pictures, headings, strict=True))
+    rows = [panes[n : n + columns] for n in range(0, len(panes), columns)]
+    widths = [[max(p.width, text_width(words, HEADING) + 2 * MARGIN) for p, words in row] for row in rows]
+    width = max([*map(sum, widths), text_width(closing, CLOSING) + 2 * MARGIN])
     words: list[Shape] = []
     panels: list[list[Layer]] = []
-    right = 0.0
-    for picture, heading in zip(pictures, headings, strict=True):
-        width = max(picture.width, text_width(heading, HEADING) + 2 * MARGIN)
-        if heading:
-            at = right + width / 2, MARGIN + (above - MARGIN) / 2
-            words.append(Text(*at, heading, HEADING, theme.text, "middle", role="panel"))
-        shift = (right + (width - picture.width) / 2, above + (height - picture.height) / 2)
-        panels.append([_held(layer, picture.count, shift) for layer in picture.layers])
-        right += width
+    down = 0.0
+    for row, wide in zip(rows, widths, strict=True):
+        right, height = (width - sum(wide)) / 2, max(picture.height for picture, _ in row)
+        for (picture, heading), room in zip(row, wide, strict=True):
+            if heading:
+                at = right + room / 2, down + MARGIN + (above - MARGIN) / 2
+                words.append(Text(*at, heading, HEADING, theme.text, "middle", role="panel"))
+            shift = (right + (room - picture.width) / 2, down + above + (height - picture.height) / 2)
+            panels.append([_held(layer, picture.count, shift) for layer in picture.layers])
+            right += room
+        down += above + height
     count = max(picture.count for picture in pictures)
     layers = [fixed(words), *_stacked(panels)]
     if closing:
-        right = max(right, text_width(closing, CLOSING) + 2 * MARGIN)
-        line = Text(right / 2, above + height + below / 2 - 4, closing, CLOSING, theme.text, "middle", role="closing")
+        line = Text(width / 2, down + below / 2 - 4, closing, CLOSING, theme.text, "middle", role="closing")
         layers.append(Layer("moving", lambda t: [line] if t == count else []))
-    pixels = round(right * DOTS_PER_POINT)
+    pixels = round(width * DOTS_PER_POINT)
 
     def step_text(t: int) -> str:
         if t == count:
@@ -53,10 +60,11 @@ def beside(pictures: Sequence[Frames], headings: Sequence[str], theme: Theme, cl
 
     return replace(
         pictures[0],
-        width=right,
-        height=above + height + below,
+        width=width,
+        height=down + below,
         count=count + bool(closing),
         layers=tuple(layers),
+        name=" and ".join(dict.fromkeys(picture.name for picture in pictures)),
         title=" ".join(dict.fromkeys(picture.title for picture in pictures)),
         step_text=step_text,
         pixel_width=WIDEST if pixels > WIDEST else None,
