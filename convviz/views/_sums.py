@@ -119,7 +119,8 @@ class Figures:
 
     def sources(self) -> list[Label]:
         """Every label that a cell of the input can have."""
-        return [self.source(n) for n in range(-3, self._x.size)]
+        absent = np.unique(self.trace.canvas[self.trace.canvas < 0]).tolist() if self.gather else []
+        return [self.source(n) for n in (*absent, *range(self._x.size))]
 
     def weights(self) -> list[Label]:
         return [self.weight(n) for n in range(self._weight.size)]
@@ -366,9 +367,13 @@ class Sum:
         """What joins the terms."""
         shapes: list[Shape] = []
         sign = self.figures.between.strip()
+        comma = sign == ","
+        last = len(self.lines) - 1
         for n, line in enumerate(self.lines if sign else []):
-            for slot in range(0 if n else 1, len(line)):  # a sign that a line would end with starts the next one
-                part = 0.3 if sign == "," else 0.5  # of the way from one term to the next
+            # A plus that a line would end with starts the next one; a comma stays.
+            slots = range(1, len(line) + (n < last)) if comma else range(0 if n else 1, len(line))
+            for slot in slots:
+                part = 0.25 if comma else 0.5  # of the way from one term to the next
                 x = self.indent + slot * self.pitch - (self.pitch - self.term) * (1 - part)
                 shapes.append(Text(x, self._y(n), sign, SIZE, self.theme.text, "middle", role="sum-join"))
         return shapes
