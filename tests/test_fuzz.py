@@ -191,14 +191,19 @@ def test_what_is_traced_and_drawn(what: Any, order: Any) -> None:
 
 OPTIONS = {
     "what": st.one_of(st.sampled_from([Conv(3, 2), trace(Conv(3, 2)), *CASES]), st.text(max_size=9)),
-    "view": st.one_of(st.sampled_from(list(VIEWS)), anything),
-    "order": st.one_of(st.sampled_from(["gather", "scatter"]), anything),
+    "view": st.one_of(st.sampled_from([*VIEWS, "stack,grid", ["grid", "matrix"], ["stack"] * 9]), anything),
+    "order": st.one_of(st.sampled_from(["gather", "scatter", "both"]), anything),
     "theme": st.one_of(st.sampled_from(list(THEMES)), anything),
     "width": st.one_of(st.integers(-1, 10**6), anything),
     "duration": st.one_of(st.integers(-1, 10**6), anything),
     "plays": st.one_of(st.integers(-1, 10**6), anything),
     "caption": st.booleans(),
     "transparent": st.booleans(),
+    "labels": st.one_of(st.sampled_from(["values", "symbols"]), anything),
+    "with_transposed": st.booleans(),
+    "x": NUMBERS,
+    "weight": NUMBERS,
+    "bias": NUMBERS,
 }
 
 
@@ -236,7 +241,8 @@ COMMANDS = ["render", "list", "gallery", "describe", "snippet", "markdown", "--v
 FLAGS = [
     "-i", "-k", "-s", "-p", "-d", "-o", "--output", "--theme", "--view", "--order", "--width", "--duration", "--plays",
     "--step", "--steps", "--for", "--check", "--redraw", "--url", "--alt", "--title", "--name",
-    "--format", "--caption", "--transparent", "--json", "--ceil-mode", "--", "-h", "--no-such",
+    "--format", "--caption", "--transparent", "--json", "--ceil-mode", "--x", "--weight", "--bias",
+    "--labels", "--with-transposed", "--", "-h", "--no-such",
     *("--" + name.replace("_", "-") for name in parameter_names()),
 ]  # fmt: skip
 NAMES = ["conv", "conv-transpose", "max-pool", "average-pool", "no_padding_no_strides", "dilation", "CONV", "conv "]
@@ -246,6 +252,7 @@ VALUES = [
     "b.PNG", "c", "d.xyz", ".gif", "e.gif/f.gif", "light", "dark", "reference", "stack", "grid", "gather", "scatter",
     "true", "", "\0", "\n", "\udcff", "é", "-", "gif", "png", "@file", "=", "*" * 10000, "light,dark", "out.apng",
     "out.svg", "out.webp", "out.html", "out.pdf", "out.pgf", "out-%d.png", "html", "latex", "rst",
+    "both", "matrix", "stack,grid", "symbols", "1,2;3,4", "1,2,3;4,5,6;7,8,9", "1,2;3", "none.npy", "none.csv",
 ]  # fmt: skip
 WORDS = st.one_of(
     st.sampled_from(FLAGS),
