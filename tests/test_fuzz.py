@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -189,28 +189,38 @@ def test_what_is_traced_and_drawn(what: Any, order: Any) -> None:
     assert traced is None or order in ("gather", "scatter")
 
 
+def mostly(*sensible: Any) -> Any:
+    return st.one_of(st.sampled_from(sensible), st.sampled_from(sensible), st.sampled_from(sensible), anything)
+
+
 OPTIONS = {
-    "what": st.one_of(st.sampled_from([Conv(3, 2), trace(Conv(3, 2)), *CASES]), st.text(max_size=9)),
-    "view": st.one_of(st.sampled_from([*VIEWS, "stack,grid", ["grid", "matrix"], ["stack"] * 9]), anything),
-    "order": st.one_of(st.sampled_from(["gather", "scatter", "both"]), anything),
-    "theme": st.one_of(st.sampled_from(list(THEMES)), anything),
-    "width": st.one_of(st.integers(-1, 10**6), anything),
-    "duration": st.one_of(st.integers(-1, 10**6), anything),
-    "plays": st.one_of(st.integers(-1, 10**6), anything),
+    "view": mostly(*VIEWS, "stack,grid", ["grid", "matrix"], ["stack"] * 9),
+    "order": mostly("gather", "scatter", "both"),
+    "theme": mostly(*THEMES),
+    "width": st.one_of(st.integers(16, 500), st.integers(-1, 10**6), anything),
+    "duration": st.one_of(st.integers(1, 5000), st.integers(-1, 10**7), anything),
+    "plays": st.one_of(st.integers(0, 5), st.integers(-1, 10**6), anything),
     "caption": st.booleans(),
     "transparent": st.booleans(),
-    "labels": st.one_of(st.sampled_from(["values", "symbols"]), anything),
+    "labels": mostly("values", "symbols"),
     "with_transposed": st.booleans(),
-    "x": NUMBERS,
-    "weight": NUMBERS,
-    "bias": NUMBERS,
+    "x": st.one_of(arrays.arrays(np.int8, (3, 3)), NUMBERS),
+    "weight": st.one_of(arrays.arrays(np.int8, (2, 2)), NUMBERS),
+    "bias": st.one_of(st.integers(-9, 9), NUMBERS),
 }
+SOME_OPTIONS = st.lists(st.sampled_from(list(OPTIONS)), max_size=3, unique=True).flatmap(
+    lambda names: st.fixed_dictionaries({name: OPTIONS[name] for name in names})
+)
+WHAT = st.one_of(
+    st.sampled_from([Conv(3, 2), trace(Conv(3, 2)), ConvTranspose(2, 2)]), st.sampled_from(list(CASES)), odd
+)
 
 
 @fuzz
-@given(st.fixed_dictionaries({"what": OPTIONS["what"]}, optional={k: v for k, v in OPTIONS.items() if k != "what"}))
-def test_pictures(options: dict[str, Any]) -> None:
-    picture = answered(lambda: animate(**options))
+@given(WHAT, SOME_OPTIONS)
+def test_pictures(what: Any, options: dict[str, Any]) -> None:
+    picture = answered(lambda: animate(what, **options))
+    event("refused" if picture is None else "drawn")
     if picture is not None:
         assert len(picture) >= 1
         assert picture.alt_text
@@ -260,7 +270,26 @@ WORDS = st.one_of(
     st.sampled_from(VALUES),
     st.text(max_size=8).filter(lambda t: "/" not in t),
 )
-SENSIBLE = ["render", "conv", "-i", "3", "-k", "2", "-o", "z.png"]
+SENSIBLE = [
+    ["render", "conv", "-i", "3", "-k", "2", "-o", "z.png"],
+    ["render", "conv-transpose", "-i", "2", "-k", "2", "-o", "z.gif"],
+    ["render", "max-pool", "-i", "4", "-k", "2", "-o", "-", "--format", "svg"],
+    ["describe", "average-pool", "-i", "4", "-k", "2"],
+    ["gallery", "folder", "no_padding_no_strides"],
+    ["snippet", "conv", "-i", "3", "-k", "2", "--for", "html"],
+    ["list"],
+]
+PLAUSIBLE = {
+    ("-s", "--stride", "-d", "-k", "-p", "--output-padding", "--groups", "--channels", "--step", "--bias"):
+        ["0", "1", "2", "1,2", "0:1"],
+    ("--theme",): ["light", "dark", "reference"], ("--view",): ["stack", "grid", "matrix", "stack,grid"],
+    ("--order",): ["gather", "scatter", "both"], ("--labels",): ["values", "symbols"], ("--width",): ["50", "300"],
+    ("--duration",): ["500", "33"], ("--plays",): ["0", "3"], ("--x",): ["1,2,3;4,5,6;7,8,9", "1,2;3,4"],
+    ("--weight",): ["1,2;3,4"], ("--padding-mode",): ["reflect", "circular"], ("-p",): ["same", "full", "valid"],
+    ("--caption", "--transparent", "--json", "--ceil-mode", "--with-transposed", "--no-count-include-pad"): [None],
+    ("-o",): ["y.svg", "y.html", "y.webp", "y.apng", "y.pdf", "y.pgf", "y.PNG"],
+}  # fmt: skip
+PAIRS = st.sampled_from([(flag, value) for flags, values in PLAUSIBLE.items() for flag in flags for value in values])
 
 
 class Stdout(io.StringIO):
@@ -275,7 +304,13 @@ class Stdout(io.StringIO):
         st.tuples(st.sampled_from(COMMANDS), st.sampled_from(NAMES), st.lists(WORDS, max_size=8)).map(
             lambda parts: [parts[0], parts[1], *parts[2]]
         ),
-        st.lists(WORDS, max_size=8).map(lambda words: [*SENSIBLE, *words]),
+        st.tuples(st.sampled_from(SENSIBLE), st.lists(WORDS, max_size=4)).map(lambda parts: [*parts[0], *parts[1]]),
+        *[
+            st.tuples(st.sampled_from(SENSIBLE), st.lists(PAIRS, max_size=2)).map(
+                lambda parts: [*parts[0], *(word for pair in parts[1] for word in pair if word is not None)]
+            )
+        ]
+        * 2,
         st.lists(WORDS, max_size=6),
     )
 )
@@ -289,6 +324,7 @@ def test_command_line(words: list[str]) -> None:
         status = main(words)
     if status == 1 and "--check" in words:
         status = 0  # a page that would change
+    event(f"{words[0] if words and words[0] in COMMANDS else 'nothing'}: status {status}")
     assert status in (0, 2), (words, complained.getvalue())
     if status == 2:
         assert time.process_time() - begun < SECONDS, words
@@ -318,13 +354,17 @@ PARTS = st.one_of(
 )  # fmt: skip
 
 
-FENCES = st.tuples(st.sampled_from(["", "  ", "    "]), st.sampled_from(["```", "~~~~"]), PARTS).map(
+DRAWN = st.sampled_from(
+    ["conv -i 3 -k 2", "max-pool -i 4 -k 2 --step 1", "conv -i 3 -k 2 --alt \"<b>\" --title \"a [b](c)\"",
+     "conv -i 3 -k 2 --theme light,dark"]
+)  # fmt: skip
+FENCES = st.tuples(st.sampled_from(["", "", "", " "]), st.sampled_from(["```", "~~~~"]), DRAWN).map(
     lambda parts: "\n".join(parts[0] + line for line in (parts[1] + "convviz", parts[2], parts[1]))
 )
 
 
 @fuzz
-@given(st.lists(st.one_of(PARTS, FENCES), max_size=8))
+@given(st.lists(st.one_of(PARTS, FENCES, FENCES), max_size=5))
 def test_pages(lines: list[str]) -> None:
     """A page is written whole with its pictures or stays as it was, and a second run finds nothing to do."""
     Path("secret-conv-0123456789ab.gif").write_bytes(b"kept")
@@ -335,6 +375,7 @@ def test_pages(lines: list[str]) -> None:
     before = set(os.listdir("pages"))
     done = answered(lambda: update(page, read_picture))
     assert Path("secret-conv-0123456789ab.gif").read_bytes() == b"kept"
+    event("refused" if done is None else f"{len(done.written)} written")
     if done is None:
         assert page.read_bytes() == given
         assert set(os.listdir("pages")) == before
