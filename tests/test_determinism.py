@@ -12,7 +12,9 @@ from processes import environment
 
 # In a process of its own, as the installed command does it: every format, with a caption and without a background too.
 DRAW = """
-import hashlib, json, pathlib, sys
+import hashlib, json, os, pathlib, sys
+if "ONE_PROCESSOR" in os.environ:
+    os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
 from convviz import cli
 from convviz.formats import FORMATS
 told = {}
@@ -91,6 +93,7 @@ ENVIRONMENTS: dict[str, Callable[[Path], dict[str, str | None]]] = {
     "another order of sets": lambda folder: {"PYTHONHASHSEED": "1"},
     "optimised, without docstrings": lambda folder: {"PYTHONOPTIMIZE": "2", "PYTHONDONTWRITEBYTECODE": "1"},
     "warnings are errors": lambda folder: {"PYTHONWARNINGS": "error"},
+    "one processor": lambda folder: {"ONE_PROCESSOR": "1"},
     "one thread": lambda folder: {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
 }
 
