@@ -19,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from test_laws import operations
 
 from convviz import (
     CASES,
@@ -225,6 +226,40 @@ def test_pictures(what: Any, options: dict[str, Any]) -> None:
         assert len(picture) >= 1
         assert picture.alt_text
         assert min(picture.frames.pixel_size) >= 1
+
+
+@fuzz
+@given(
+    operations(),
+    st.sampled_from([*VIEWS, "grid,stack"]),
+    st.sampled_from(["gather", "scatter", "both"]),
+    st.sampled_from(list(THEMES)),
+    st.sampled_from([None, None, "values", "symbols"]),
+    st.sampled_from([False, False, True]),
+    st.booleans(),
+    st.data(),
+)
+def test_every_view_draws_every_operation(
+    op: Any, view: str, order: str, theme: str, labels: str | None, back: bool, caption: bool, data: st.DataObject
+) -> None:
+    """Only what there is not is refused: a maximum's scatter and matrix, a pooling's transposed, and the like."""
+    options = {"labels": labels, "with_transposed": back, "caption": caption}
+    picture = answered(lambda: animate(op, view, order, theme, **options))
+    event("refused" if picture is None else "drawn")
+    if picture is None:
+        assert (
+            (isinstance(op, MaxPool) and (order != "gather" or view == "matrix" or back))
+            or (isinstance(op, AveragePool) and back)
+            or (labels is not None and view == "stack")
+            or (max(op.in_channels, op.out_channels) > 1 and view != "stack")
+            or (back and (op.padding_mode != "zeros" or op.transposed() is None))
+        )
+        return
+    step = data.draw(st.integers(0, len(picture) - 1))
+    image = picture.image(step)
+    assert image.size == picture.frames.pixel_size
+    assert any(low < high for low, high in image.convert("RGB").getextrema())
+    assert picture.frames.step_text(step)
 
 
 @fuzz
