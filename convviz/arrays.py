@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import warnings
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,9 @@ from convviz.errors import ConvvizError
 IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 MOST_PIXELS = 130
 """Of an image, along an axis: more cells no view can draw."""
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
+MOST_BYTES = 1 << 20
+"""Of a file of numbers: enough for that many cells, however they are written."""
 
 
 def read_array(name: str, given: str) -> NDArray[Any]:
@@ -67,20 +72,33 @@ def _number(text: str) -> int | float:
 
 def _lines(name: str, path: str) -> list[str]:
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            return [line.strip().rstrip(",") for line in file if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
+        text = _content(name, path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
         raise _unread(name, path, error) from None
+    return [line.strip().rstrip(",") for line in text.splitlines() if line.strip()]
+
+
+def _content(name: str, path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise _unread(name, path, error) from None
+    if len(content) > MOST_BYTES:
+        raise ConvvizError(f'{name} is "{path}": larger than {MOST_BYTES} bytes; give fewer numbers')
+    return content
 
 
 def _load(name: str, path: str) -> NDArray[Any]:
-    try:
-        # Never with pickles: a file from elsewhere must not run code.
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise _unread(name, path, error) from None
-    if not isinstance(array, np.ndarray):
+    content = _content(name, path)
+    if content.startswith(b"PK"):
         raise ConvvizError(f'{name} is "{path}": it holds several arrays; save one with numpy.save')
+    try:
+        # Never with pickles: a file from elsewhere must not run code. From memory: a header that claims more bytes
+        # than there are gets no room for them.
+        array: NDArray[Any] = np.lib.format.read_array(BytesIO(content), allow_pickle=False)
+    except Exception as error:  # a broken header can make anything of NumPy's and Python's parsers fail
+        raise _unread(name, path, error) from None
     return array
 
 
@@ -88,17 +106,19 @@ def _grey(name: str, path: str) -> NDArray[Any]:
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
+        # Only formats that Pillow itself reads, whatever the suffix says; a bomb is refused before it is unpacked.
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            opened = Image.open(path, formats=FORMATS)
+        with opened as image:
             width, height = image.size
-            if max(width, height) > MOST_PIXELS:
-                raise ConvvizError(
-                    f'{name} is "{path}": {width} x {height} pixels; resize it to at most {MOST_PIXELS} x {MOST_PIXELS}'
-                )
-            return np.asarray(image.convert("L"), np.int64)
-    except ConvvizError:
-        raise
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            if max(width, height) <= MOST_PIXELS:
+                return np.asarray(image.convert("L"), np.int64)
+    except Exception as error:  # a broken file can make anything of a decoder fail
         raise _unread(name, path, error) from None
+    raise ConvvizError(
+        f'{name} is "{path}": {width} x {height} pixels; resize it to at most {MOST_PIXELS} x {MOST_PIXELS}'
+    )
 
 
 def _unread(name: str, path: str, error: Exception) -> ConvvizError:

@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from test_laws import operations
 
 from convviz import (
     CASES,
@@ -189,27 +190,76 @@ def test_what_is_traced_and_drawn(what: Any, order: Any) -> None:
     assert traced is None or order in ("gather", "scatter")
 
 
+def mostly(*sensible: Any) -> Any:
+    return st.one_of(st.sampled_from(sensible), st.sampled_from(sensible), st.sampled_from(sensible), anything)
+
+
 OPTIONS = {
-    "what": st.one_of(st.sampled_from([Conv(3, 2), trace(Conv(3, 2)), *CASES]), st.text(max_size=9)),
-    "view": st.one_of(st.sampled_from(list(VIEWS)), anything),
-    "order": st.one_of(st.sampled_from(["gather", "scatter"]), anything),
-    "theme": st.one_of(st.sampled_from(list(THEMES)), anything),
-    "width": st.one_of(st.integers(-1, 10**6), anything),
-    "duration": st.one_of(st.integers(-1, 10**6), anything),
-    "plays": st.one_of(st.integers(-1, 10**6), anything),
+    "view": mostly(*VIEWS, "stack,grid", ["grid", "matrix"], ["stack"] * 9),
+    "order": mostly("gather", "scatter", "both"),
+    "theme": mostly(*THEMES),
+    "width": st.one_of(st.integers(16, 500), st.integers(-1, 10**6), anything),
+    "duration": st.one_of(st.integers(1, 5000), st.integers(-1, 10**7), anything),
+    "plays": st.one_of(st.integers(0, 5), st.integers(-1, 10**6), anything),
     "caption": st.booleans(),
     "transparent": st.booleans(),
+    "labels": mostly("values", "symbols"),
+    "with_transposed": st.booleans(),
+    "x": st.one_of(arrays.arrays(np.int8, (3, 3)), NUMBERS),
+    "weight": st.one_of(arrays.arrays(np.int8, (2, 2)), NUMBERS),
+    "bias": st.one_of(st.integers(-9, 9), NUMBERS),
 }
+SOME_OPTIONS = st.lists(st.sampled_from(list(OPTIONS)), max_size=3, unique=True).flatmap(
+    lambda names: st.fixed_dictionaries({name: OPTIONS[name] for name in names})
+)
+WHAT = st.one_of(
+    st.sampled_from([Conv(3, 2), trace(Conv(3, 2)), ConvTranspose(2, 2)]), st.sampled_from(list(CASES)), odd
+)
 
 
 @fuzz
-@given(st.fixed_dictionaries({"what": OPTIONS["what"]}, optional={k: v for k, v in OPTIONS.items() if k != "what"}))
-def test_pictures(options: dict[str, Any]) -> None:
-    picture = answered(lambda: animate(**options))
+@given(WHAT, SOME_OPTIONS)
+def test_pictures(what: Any, options: dict[str, Any]) -> None:
+    picture = answered(lambda: animate(what, **options))
+    event("refused" if picture is None else "drawn")
     if picture is not None:
         assert len(picture) >= 1
         assert picture.alt_text
         assert min(picture.frames.pixel_size) >= 1
+
+
+@fuzz
+@given(
+    operations(),
+    st.sampled_from([*VIEWS, "grid,stack"]),
+    st.sampled_from(["gather", "scatter", "both"]),
+    st.sampled_from(list(THEMES)),
+    st.sampled_from([None, None, "values", "symbols"]),
+    st.sampled_from([False, False, True]),
+    st.booleans(),
+    st.data(),
+)
+def test_every_view_draws_every_operation(
+    op: Any, view: str, order: str, theme: str, labels: str | None, back: bool, caption: bool, data: st.DataObject
+) -> None:
+    """Only what there is not is refused: a maximum's scatter and matrix, a pooling's transposed, and the like."""
+    options = {"labels": labels, "with_transposed": back, "caption": caption}
+    picture = answered(lambda: animate(op, view, order, theme, **options))
+    event("refused" if picture is None else "drawn")
+    if picture is None:
+        assert (
+            (isinstance(op, MaxPool) and (order != "gather" or view == "matrix" or back))
+            or (isinstance(op, AveragePool) and back)
+            or (labels is not None and view == "stack")
+            or (max(op.in_channels, op.out_channels) > 1 and view != "stack")
+            or (back and (op.padding_mode != "zeros" or op.transposed() is None))
+        )
+        return
+    step = data.draw(st.integers(0, len(picture) - 1))
+    image = picture.image(step)
+    assert image.size == picture.frames.pixel_size
+    assert any(low < high for low, high in image.convert("RGB").getextrema())
+    assert picture.frames.step_text(step)
 
 
 @fuzz
@@ -236,7 +286,8 @@ COMMANDS = ["render", "list", "gallery", "describe", "snippet", "markdown", "--v
 FLAGS = [
     "-i", "-k", "-s", "-p", "-d", "-o", "--output", "--theme", "--view", "--order", "--width", "--duration", "--plays",
     "--step", "--steps", "--for", "--check", "--redraw", "--url", "--alt", "--title", "--name",
-    "--format", "--caption", "--transparent", "--json", "--ceil-mode", "--", "-h", "--no-such",
+    "--format", "--caption", "--transparent", "--json", "--ceil-mode", "--x", "--weight", "--bias",
+    "--labels", "--with-transposed", "--", "-h", "--no-such",
     *("--" + name.replace("_", "-") for name in parameter_names()),
 ]  # fmt: skip
 NAMES = ["conv", "conv-transpose", "max-pool", "average-pool", "no_padding_no_strides", "dilation", "CONV", "conv "]
@@ -246,6 +297,7 @@ VALUES = [
     "b.PNG", "c", "d.xyz", ".gif", "e.gif/f.gif", "light", "dark", "reference", "stack", "grid", "gather", "scatter",
     "true", "", "\0", "\n", "\udcff", "é", "-", "gif", "png", "@file", "=", "*" * 10000, "light,dark", "out.apng",
     "out.svg", "out.webp", "out.html", "out.pdf", "out.pgf", "out-%d.png", "html", "latex", "rst",
+    "both", "matrix", "stack,grid", "symbols", "1,2;3,4", "1,2,3;4,5,6;7,8,9", "1,2;3", "none.npy", "none.csv",
 ]  # fmt: skip
 WORDS = st.one_of(
     st.sampled_from(FLAGS),
@@ -253,7 +305,26 @@ WORDS = st.one_of(
     st.sampled_from(VALUES),
     st.text(max_size=8).filter(lambda t: "/" not in t),
 )
-SENSIBLE = ["render", "conv", "-i", "3", "-k", "2", "-o", "z.png"]
+SENSIBLE = [
+    ["render", "conv", "-i", "3", "-k", "2", "-o", "z.png"],
+    ["render", "conv-transpose", "-i", "2", "-k", "2", "-o", "z.gif"],
+    ["render", "max-pool", "-i", "4", "-k", "2", "-o", "-", "--format", "svg"],
+    ["describe", "average-pool", "-i", "4", "-k", "2"],
+    ["gallery", "folder", "no_padding_no_strides"],
+    ["snippet", "conv", "-i", "3", "-k", "2", "--for", "html"],
+    ["list"],
+]
+PLAUSIBLE = {
+    ("-s", "--stride", "-d", "-k", "-p", "--output-padding", "--groups", "--channels", "--step", "--bias"):
+        ["0", "1", "2", "1,2", "0:1"],
+    ("--theme",): ["light", "dark", "reference"], ("--view",): ["stack", "grid", "matrix", "stack,grid"],
+    ("--order",): ["gather", "scatter", "both"], ("--labels",): ["values", "symbols"], ("--width",): ["50", "300"],
+    ("--duration",): ["500", "33"], ("--plays",): ["0", "3"], ("--x",): ["1,2,3;4,5,6;7,8,9", "1,2;3,4"],
+    ("--weight",): ["1,2;3,4"], ("--padding-mode",): ["reflect", "circular"], ("-p",): ["same", "full", "valid"],
+    ("--caption", "--transparent", "--json", "--ceil-mode", "--with-transposed", "--no-count-include-pad"): [None],
+    ("-o",): ["y.svg", "y.html", "y.webp", "y.apng", "y.pdf", "y.pgf", "y.PNG"],
+}  # fmt: skip
+PAIRS = st.sampled_from([(flag, value) for flags, values in PLAUSIBLE.items() for flag in flags for value in values])
 
 
 class Stdout(io.StringIO):
@@ -268,7 +339,13 @@ class Stdout(io.StringIO):
         st.tuples(st.sampled_from(COMMANDS), st.sampled_from(NAMES), st.lists(WORDS, max_size=8)).map(
             lambda parts: [parts[0], parts[1], *parts[2]]
         ),
-        st.lists(WORDS, max_size=8).map(lambda words: [*SENSIBLE, *words]),
+        st.tuples(st.sampled_from(SENSIBLE), st.lists(WORDS, max_size=4)).map(lambda parts: [*parts[0], *parts[1]]),
+        *[
+            st.tuples(st.sampled_from(SENSIBLE), st.lists(PAIRS, max_size=2)).map(
+                lambda parts: [*parts[0], *(word for pair in parts[1] for word in pair if word is not None)]
+            )
+        ]
+        * 2,
         st.lists(WORDS, max_size=6),
     )
 )
@@ -282,6 +359,7 @@ def test_command_line(words: list[str]) -> None:
         status = main(words)
     if status == 1 and "--check" in words:
         status = 0  # a page that would change
+    event(f"{words[0] if words and words[0] in COMMANDS else 'nothing'}: status {status}")
     assert status in (0, 2), (words, complained.getvalue())
     if status == 2:
         assert time.process_time() - begun < SECONDS, words
@@ -311,13 +389,17 @@ PARTS = st.one_of(
 )  # fmt: skip
 
 
-FENCES = st.tuples(st.sampled_from(["", "  ", "    "]), st.sampled_from(["```", "~~~~"]), PARTS).map(
+DRAWN = st.sampled_from(
+    ["conv -i 3 -k 2", "max-pool -i 4 -k 2 --step 1", "conv -i 3 -k 2 --alt \"<b>\" --title \"a [b](c)\"",
+     "conv -i 3 -k 2 --theme light,dark"]
+)  # fmt: skip
+FENCES = st.tuples(st.sampled_from(["", "", "", " "]), st.sampled_from(["```", "~~~~"]), DRAWN).map(
     lambda parts: "\n".join(parts[0] + line for line in (parts[1] + "convviz", parts[2], parts[1]))
 )
 
 
 @fuzz
-@given(st.lists(st.one_of(PARTS, FENCES), max_size=8))
+@given(st.lists(st.one_of(PARTS, FENCES, FENCES), max_size=5))
 def test_pages(lines: list[str]) -> None:
     """A page is written whole with its pictures or stays as it was, and a second run finds nothing to do."""
     Path("secret-conv-0123456789ab.gif").write_bytes(b"kept")
@@ -328,6 +410,7 @@ def test_pages(lines: list[str]) -> None:
     before = set(os.listdir("pages"))
     done = answered(lambda: update(page, read_picture))
     assert Path("secret-conv-0123456789ab.gif").read_bytes() == b"kept"
+    event("refused" if done is None else f"{len(done.written)} written")
     if done is None:
         assert page.read_bytes() == given
         assert set(os.listdir("pages")) == before

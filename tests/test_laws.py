@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.signal import correlate2d
 
 from convviz import CASES, AveragePool, Conv, ConvTranspose, ConvvizError, MaxPool, Operation, animate, trace
 from convviz.cli import main
@@ -284,3 +285,24 @@ def test_a_formula_with_large_numbers_is_exact(stride: int) -> None:
     assert int(Fraction(inner[1])) == (9_999_999 - 2) // stride == op.output_size[0] - 1
     assert abs(Fraction(inner[1]) - Fraction(9_999_997, stride)) < Fraction(1, 100)
     assert prod(op.output_size) == facts(op)["steps"]["gather"]
+
+
+@FEW
+@given(operations((Conv,)), SEEDS)
+def test_scipys_correlation_of_the_padded_input_is_the_convolution(op: Conv, seed: int) -> None:
+    given = arrays(op, seed)
+    modes = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+    size = (1, *op.input_size)[-2:]
+    x = np.asarray(given["x"]).reshape(op.in_channels, *size)
+    weight = np.asarray(given["weight"]).reshape(op.out_channels, -1, *(1, *op.kernel_size)[-2:])
+    padding = (((0, 0), *op.padding)[-2:]) if len(op.padding) == 1 else op.padding
+    (down, across), (dy, dx) = (1, *op.stride)[-2:], (1, *op.dilation)[-2:]
+    spread = np.zeros((*weight.shape[:2], dy * (weight.shape[2] - 1) + 1, dx * (weight.shape[3] - 1) + 1), int)
+    spread[:, :, ::dy, ::dx] = weight
+    each = op.in_channels // op.groups
+    for m in range(op.out_channels):
+        first = m // (op.out_channels // op.groups) * each
+        padded = [np.pad(x[first + c], padding, mode=modes[op.padding_mode]) for c in range(each)]
+        total = sum(correlate2d(padded[c], spread[m, c], "valid") for c in range(each)) + given["bias"][m]
+        got = trace(op, **given).output.reshape(op.out_channels, *op.output_size)[m]
+        np.testing.assert_array_equal(total[::down, ::across].reshape(op.output_size), got)

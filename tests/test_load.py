@@ -16,7 +16,7 @@ from processes import answer, environment
 from convviz import Conv, ConvTranspose, animate
 from convviz.formats import FORMATS
 
-RENDERS = int(os.environ.get("CONVVIZ_RENDERS", "600"))
+RENDERS = int(os.environ.get("CONVVIZ_RENDERS", "300"))
 
 # What is drawn is another picture each time, of another size, text and theme, so that no cache serves two of them.
 MANY = """

@@ -40,6 +40,7 @@ def write(frames: Frames, file: BinaryIO, suffix: str, codec: str, options: dict
         context = stream.codec_context
         context.color_primaries = context.color_trc = context.colorspace = BT709
         context.color_range = 1
+        context.thread_count = 1  # else the bytes depend on how many processors there are
         for _ in range(max(frames.plays, 1)):
             for step, ((left, top, right, bottom), pixels) in enumerate(raster):
                 shown[top:bottom, left:right] = pixels[..., :3]
