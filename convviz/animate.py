@@ -264,6 +264,7 @@ def animate(
         what = case.op
         view = case.view if view is None else view
         order = case.order if order is None else order
+        with_transposed = with_transposed or case.with_transposed
     views = _views(view)
     known("theme", theme, THEMES)
     if order is not None:

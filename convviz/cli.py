@@ -314,7 +314,7 @@ def _animation(arguments: argparse.Namespace) -> tuple[Animation, int | None]:
         view=arguments.view or case.view,
         order=arguments.order or case.order,
         labels=arguments.labels,
-        with_transposed=arguments.with_transposed,
+        with_transposed=arguments.with_transposed or case.with_transposed,
         **arrays,
         **_looks(arguments),
     )
@@ -363,15 +363,20 @@ def _progress(picture: Animation) -> Iterator[Callable[[int], None] | None]:
         sys.stderr.flush()
 
 
+def _shown(case: Case) -> dict[str, Any]:
+    """How a case is shown, for JSON."""
+    return {"view": case.view, "order": case.order, "with_transposed": case.with_transposed}
+
+
 def _list(arguments: argparse.Namespace) -> None:
     if arguments.json:
         from convviz.describe import facts
 
-        _say(json.dumps({name: {**facts(case.op), "view": case.view} for name, case in CASES.items()}, indent=2))
+        _say(json.dumps({name: {**facts(case.op), **_shown(case)} for name, case in CASES.items()}, indent=2))
         return
     wide = max(map(len, CASES))
     for name, case in CASES.items():
-        _say(f"{name:{wide}}  {command(case.op)}")
+        _say(f"{name:{wide}}  {command(case)}")
 
 
 def _gallery(arguments: argparse.Namespace) -> None:

@@ -7,7 +7,7 @@ A size is ``5`` or ``5,7`` (``7,`` is one axis), a padding also a pair ``0:1`` o
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from convviz.cases import CASES, Case
@@ -39,7 +39,7 @@ def parse_case(name: str, parameters: Mapping[str, str]) -> Case:
     """
     if name in CASES:
         case = CASES[name]
-        return Case(parse_operation(case.op.name, {**show_parameters(case.op), **parameters}), case.view, case.order)
+        return replace(case, op=parse_operation(case.op.name, {**show_parameters(case.op), **parameters}))
     if name not in OPERATIONS:
         raise ConvvizError(f'name is "{name}": {nearest(name, [*OPERATIONS, *CASES])}')
     return Case(parse_operation(name, parameters))
@@ -97,14 +97,18 @@ def spell(value: Any) -> str:
     return str(value).lower() if isinstance(value, str | bool) else show(value)
 
 
-def command(op: Operation) -> str:
-    """The operation as the words that follow ``convviz render``.
+def command(what: Operation | Case) -> str:
+    """The operation or the case as the words that follow ``convviz render``.
 
     >>> command(parse_operation("conv", {"input_size": "5", "kernel_size": "3", "stride": "2"}))
     'conv -i 5 -k 3 -s 2'
     >>> command(parse_operation("average-pool", {"input_size": "5", "kernel_size": "3", "count_include_pad": "false"}))
     'average-pool -i 5 -k 3 --no-count-include-pad'
+    >>> command(CASES["stamping"])
+    'conv-transpose -i 3 -k 3 -s 2 -p 1 --view grid --order scatter'
     """
+    case = what if isinstance(what, Case) else Case(what)
+    op = case.op
     short = {"input_size": "-i", "kernel_size": "-k", "stride": "-s", "padding": "-p", "dilation": "-d"}
     words = [op.name]
     for name, text in show_parameters(op).items():
@@ -113,6 +117,9 @@ def command(op: Operation) -> str:
             words.append(f"--{option}" if text == "true" else f"--no-{option}")
         else:
             words += [short.get(name, f"--{option}"), text]
+    for option, word, default in (("--view", case.view, Case.view), ("--order", case.order, Case.order)):
+        words += [option, word] if word != default else []
+    words += ["--with-transposed"] if case.with_transposed else []
     return " ".join(words)
 
 

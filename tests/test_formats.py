@@ -22,6 +22,7 @@ from PIL import Image, ImageSequence
 from tools import ffmpeg_frames, package, run, tool
 
 from convviz import CASES, THEMES, VIEWS, Animation, Conv, ConvTranspose, ConvvizError, animate, cli, trace
+from convviz.cases import GUIDE
 from convviz.formats import FORMATS, svg
 from convviz.render import Raster
 from convviz.scene import Frames, Layer, Line, Polygon, Text, fixed, rgb
@@ -29,7 +30,7 @@ from convviz.scene import Frames, Layer, Line, Polygon, Text, fixed, rgb
 MOVING = [".gif", ".apng", ".webp", ".svg", ".html", ".mp4", ".webm"]
 STILL = [".png", ".pdf", ".pgf", ".svg"]
 VIDEO = [".mp4", ".webm"]
-NAMES = [name for name, case in CASES.items() if case.view == "stack"]
+NAMES = list(GUIDE)
 SVG = "{http://www.w3.org/2000/svg}"
 
 

@@ -13,11 +13,12 @@ import pytest
 from PIL import Image, ImageSequence
 from tools import ffmpeg_frames, run, tool
 
-from convviz import CASES, THEMES, Conv, ConvTranspose, ConvvizError, animate
+from convviz import THEMES, Conv, ConvTranspose, ConvvizError, animate
+from convviz.cases import GUIDE
 from convviz.render import Raster
 from convviz.scene import rgb
 
-NAMES = [name for name, case in CASES.items() if case.view == "stack"]
+NAMES = list(GUIDE)
 
 
 def gif(picture) -> bytes:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from strategies import operations
 
 from convviz import CASES, Conv, ConvTranspose, ConvvizError
+from convviz.cases import GUIDE
 from convviz.spec import command, parse_case, parse_operation, show_parameters
 
 SIZES = st.integers(1, 9)
@@ -50,13 +51,16 @@ def test_a_case_is_its_command(name):
 
     from convviz.cli import _case, _parser
 
-    op = CASES[name].op
-    arguments = _parser().parse_args(["describe", *shlex.split(command(op))])
-    assert _case(arguments).op == op
+    case = CASES[name]
+    arguments = _parser().parse_args(["render", *shlex.split(command(case)), "-o", "a.gif"])
+    assert _case(arguments).op == case.op
+    assert (arguments.view or "stack", arguments.order or "gather", arguments.with_transposed) == (
+        case.view, case.order, case.with_transposed
+    )  # fmt: skip
 
 
 def test_the_cases_of_the_guide():
-    direct = {name: case.op for name, case in CASES.items() if isinstance(case.op, Conv) and case.view == "stack"}
+    direct = {name: case.op for name, case in GUIDE.items() if isinstance(case.op, Conv)}
     facts = {name: (op.input_size[0], op.kernel_size[0], op.stride[0], op.padding[0][0]) for name, op in direct.items()}
     assert (
         facts.items()
@@ -73,7 +77,7 @@ def test_the_cases_of_the_guide():
     )
     for name, op in direct.items():
         if name != "dilation":
-            back = CASES[f"{name}_transposed"].op
+            back = GUIDE[f"{name}_transposed"].op
             assert (back.input_size, back.output_size) == (op.output_size, op.input_size)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from convviz import CASES, THEMES, Conv, ConvTranspose, animate, trace
+from convviz import THEMES, Conv, ConvTranspose, animate, trace
+from convviz.cases import GUIDE
 from convviz.render import Raster
 from convviz.scene import DOTS_PER_POINT, blend, rgb, text_width
 from convviz.views import stack
 
-STACKED = {name: case.op for name, case in CASES.items() if case.view == "stack"}
+STACKED = {name: case.op for name, case in GUIDE.items()}
 
 # Width, height and steps of the pictures of the guide.
 REFERENCE = {
