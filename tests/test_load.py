@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from processes import answer, environment
 
-from convviz import Conv, ConvTranspose, animate
+from convviz import Conv, ConvTranspose, ConvvizError, animate
 from convviz.formats import FORMATS
 
 RENDERS = int(os.environ.get("CONVVIZ_RENDERS", "300"))
@@ -142,3 +142,9 @@ def test_4096_steps_stream_to_disk(suffix: str, tmp_path: Path) -> None:
     assert most - early < 8 << 20, f"{(most - early) / 2**20:.1f} MB more over the last three quarters"
     assert path.stat().st_size > 4096 * 20
     assert json.dumps(sorted(os.listdir(tmp_path))) == json.dumps([path.name])
+
+
+def test_a_video_of_days_is_refused() -> None:
+    """Without the extra it is refused for that."""
+    with pytest.raises(ConvvizError, match=r"plays is 60000: .* at most 2222$|needs the extra video"):
+        animate("dilation", plays=60000).write(io.BytesIO(), ".mp4")

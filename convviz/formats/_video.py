@@ -12,6 +12,8 @@ from convviz.errors import ConvvizError
 from convviz.render import Raster
 from convviz.scene import Frames, rgb
 
+MOST_FRAMES = 20_000
+"""Of a picture that is played more than once: each play is in the file."""
 BT709 = 1
 """FFmpeg's number for the colours of high-definition video, which players assume."""
 
@@ -27,6 +29,11 @@ def write(frames: Frames, file: BinaryIO, suffix: str, codec: str, options: dict
         raise ConvvizError(f"format is {suffix}: it needs the extra video; pip install 'convviz[video]'") from None
     if frames.transparent:
         raise ConvvizError(f"transparent is True: a {suffix} has no transparency; save as .gif, .webp, .apng or .svg")
+    if len(frames) * frames.plays > MOST_FRAMES:
+        raise ConvvizError(
+            f"plays is {frames.plays}: a {suffix} would hold {len(frames) * frames.plays} frames; "
+            f"give at most {MOST_FRAMES // len(frames)}"
+        )
     raster = Raster(frames)
     width, height = raster.size
     shown = np.empty((height + height % 2, width + width % 2, 3), np.uint8)
