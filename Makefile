@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help gallery test tools oracle lint types bench clean
+.PHONY: help gallery test tools oracle load lint types bench clean
 
 help:
 	@echo "make gallery   draw all the gallery's pictures and its page"
 	@echo "make test      run the tests"
 	@echo "make oracle    hold the numbers against PyTorch, ONNX and TensorFlow's rule"
+	@echo "make load      test faults, load and odd input at full length"
 	@echo "make lint      check the style"
 	@echo "make types     check the types"
 	@echo "make bench     measure speed, size and memory"
@@ -37,6 +38,11 @@ tools: $(VENV)/.installed-tools
 
 oracle: $(VENV)/.installed-test $(VENV)/.installed-oracle
 	$(BIN)/python -m pytest tests/oracle
+
+# The tests of faults, load and fuzzing at full length: about half an hour.
+load: $(VENV)/.installed-test
+	CONVVIZ_RENDERS=10000 CONVVIZ_KILLS=100 CONVVIZ_FUZZ=4000 \
+		$(BIN)/python -m pytest tests/test_load.py tests/test_faults.py tests/test_fuzz.py
 
 lint: $(VENV)/.installed-lint
 	$(BIN)/ruff check .
