@@ -178,7 +178,16 @@ def _clustered(seen: dict[Color, int], room: int) -> list[Color]:
     """At most ``room`` colours that stand for those of ``seen``, which says how often each occurs."""
     if not seen or room < 1:
         return []
-    pixels = np.repeat(np.array(list(seen), np.uint8), np.minimum(list(seen.values()), 100), axis=0)
-    image = Image.fromarray(pixels[np.newaxis], "RGB").quantize(room, Image.Quantize.MAXCOVERAGE, kmeans=8)
-    table = image.getpalette("RGB") or []
-    return list(dict.fromkeys(zip(table[::3], table[1::3], table[2::3], strict=True)))
+    colors, counts = np.array(list(seen), np.int64), np.minimum(list(seen.values()), 100)
+    image = Image.fromarray(np.repeat(colors.astype(np.uint8), counts, axis=0)[np.newaxis], "RGB")
+    table = image.quantize(room, Image.Quantize.MAXCOVERAGE).getpalette("RGB") or []
+    chosen = np.array(table, np.int64).reshape(-1, 3)
+    # Pillow's own k-means takes as long as ten frames. Whole numbers, so that every machine rounds alike.
+    for _ in range(4):
+        nearest = ((chosen**2).sum(axis=1) - 2 * colors @ chosen.T).argmin(axis=1)
+        weight = np.bincount(nearest, counts, len(chosen)).astype(np.int64)
+        sums = np.stack([np.bincount(nearest, counts * channel, len(chosen)) for channel in colors.T], axis=1)
+        chosen = np.where(
+            weight[:, np.newaxis] > 0, sums.astype(np.int64) // np.maximum(weight, 1)[:, np.newaxis], chosen
+        )
+    return list(dict.fromkeys((int(red), int(green), int(blue)) for red, green, blue in chosen))
