@@ -18,14 +18,21 @@ TOP = """\
 Every file here may be used freely (MIT licence). `make gallery` draws them all again, byte for byte. The first fifteen
 are the pictures of Dumoulin & Visin's [guide to convolution arithmetic](https://arxiv.org/abs/1603.07285): below, in
 blue, the plane that is read; above, in teal, the plane that is written. Grey is padding, yellow with a ring a zero that
-is inserted between the cells of the input, a cross marks what takes no part. [`reference/`](reference) has the same
-pictures in the guide's own colours. GIF is shown here because every place that takes a picture shows it; the same
+is inserted between the cells of the input, a cross marks what takes no part. [`reference/`](reference) has these
+and the four numerical ones in the guide's own colours. GIF is shown here because every place that takes a picture shows it; the same
 commands with `-o NAME.svg` write a file of a tenth of the size that follows the reader's light or dark colours.
 
 To use one, copy its file and paste its line; to change one, change its command.
 
 """
 
+# The guide's numerical figures.
+NUMERICAL = [
+    "numerical_no_padding_no_strides",
+    "numerical_padding_strides",
+    "numerical_max_pooling",
+    "numerical_average_pooling",
+]
 # The project's own README shows these as SVG.
 FOR_README = ["padding_strides", "padding_strides_transposed", "gather_and_scatter"]
 
@@ -35,8 +42,7 @@ SECTIONS = [
         "The numbers",
         "Each cell holds its value, the corner of a cell under the window the kernel's. The first four are the "
         "numerical figures of the guide, with its values.",
-        ["numerical_no_padding_no_strides", "numerical_padding_strides", "numerical_max_pooling",
-         "numerical_average_pooling", "numerical_padding_strides_transposed"],
+        [*NUMERICAL, "numerical_padding_strides_transposed"],
     ),
     (
         "Stamping, inserting zeros: the same numbers",
@@ -126,7 +132,7 @@ def paste(name: str) -> str:
 
 if __name__ == "__main__":
     failed = main(["gallery", str(HERE)])
-    failed = failed or main(["gallery", str(HERE / "reference"), *GUIDE, "--theme", "reference"])
+    failed = failed or main(["gallery", str(HERE / "reference"), *GUIDE, *NUMERICAL, "--theme", "reference"])
     for name in FOR_README:
         animate(name).save(HERE / f"{name}.svg")
     (HERE / "README.md").write_text(page(), encoding="utf-8")
