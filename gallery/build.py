@@ -19,8 +19,9 @@ Every file here may be used freely (MIT licence). `make gallery` draws them all 
 are the pictures of Dumoulin & Visin's [guide to convolution arithmetic](https://arxiv.org/abs/1603.07285): below, in
 blue, the plane that is read; above, in teal, the plane that is written. Grey is padding, yellow with a ring a zero that
 is inserted between the cells of the input, a cross marks what takes no part. [`reference/`](reference) has these
-and the four numerical ones in the guide's own colours. GIF is shown here because every place that takes a picture shows it; the same
-commands with `-o NAME.svg` write a file of a tenth of the size that follows the reader's light or dark colours.
+and the four numerical ones in the guide's own colours. GIF is shown here because every place that takes a picture shows
+it; the same commands with `-o NAME.svg` write a file of a tenth of the size that follows the reader's light or dark
+colours.
 
 To use one, copy its file and paste its line; to change one, change its command.
 
@@ -33,6 +34,7 @@ NUMERICAL = [
     "numerical_max_pooling",
     "numerical_average_pooling",
 ]
+
 # The project's own README shows these as SVG.
 FOR_README = ["padding_strides", "padding_strides_transposed", "gather_and_scatter"]
 
