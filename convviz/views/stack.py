@@ -96,23 +96,6 @@ class Plane:
         corner: Points = self.corners()[2]
         return corner
 
-    def cut(self, starts: Points, ends: Points) -> Points:
-        """Where lines from ``starts`` (outside the plane) to ``ends`` (on it) reach its edge; all are (m, 2)."""
-        height, width = self.sheet.kinds.shape
-        inner, outer = (self._own(points) for points in (ends, starts))
-        # Along x and along y: the part of the way that lies before the plane's nearer edge.
-        edge = np.clip(outer, 0.0, (width, height))
-        way = inner - outer
-        part = np.divide(edge - outer, way, out=np.zeros_like(way), where=way != 0).max(axis=1)
-        reached: Points = starts + np.clip(part, 0.0, 1.0)[:, np.newaxis] * (ends - starts)
-        return reached
-
-    def _own(self, points: Points) -> Points:
-        """The (x, y) in cells of points on the picture. The map's determinant is 1."""
-        across, upwards = ((points - (self.right, -self.up)) / (self.cell, -self.cell)).T
-        own: Points = np.stack([0.65 * across + 0.7 * upwards, upwards - 0.5 * across], axis=1)
-        return own
-
     def corners(self) -> Points:
         """The (4, 2) outline of the whole plane."""
         height, width = self.sheet.kinds.shape
@@ -217,12 +200,10 @@ def frames(trace: Trace, theme: Theme, caption: bool = False) -> Frames:
     scale = min(1.0, 1.6 * below.cell / CELL)
     pen = _Pen(theme, THICK * scale, THIN * scale, (DASH[0] * scale, DASH[1] * scale))
     moving = _Moving(trace, stack, pen)
-    layers: list[Layer] = []
+    layers = []
     for n, planes in enumerate(stack.levels):
         color = theme.data if n < stack.read else theme.target
-        rest = fixed([shape for plane in planes for shape in pen.sheet(plane, color)])
-        # The lines to an opaque plane end at its edge, so it can lie below them: it is then painted but once.
-        layers.insert(len(layers) - (1 if moving.opaque(n) else 0), rest)
+        layers.append(fixed([shape for plane in planes for shape in pen.sheet(plane, color)]))
         layers.append(Layer("moving", partial(moving.level, n)))
     if stack.notes:
         layers.append(fixed([Text(x, y, words, NOTE, theme.text, role="note") for x, y, words in stack.notes]))
@@ -332,16 +313,9 @@ class _Moving:
                 shapes += pen.cell(plane, at)
             if n + 1 < len(stack.levels):
                 ends = [self._outline(m, stack.levels[m][number], at, corner) for m in (n, n + 1)]
-                if self.opaque(n + 1):
-                    ends[1] = stack.levels[n + 1][number].cut(*ends)
                 dash = pen.dash if stack.elided[n] else None
                 shapes.append(Line(np.stack(ends, axis=1), pen.theme.edge, pen.thin, dash, role="lines"))
         return shapes
-
-    def opaque(self, n: int) -> bool:
-        """Whether level ``n`` hides what lies behind it: the first that is written, where no cell of it is dropped."""
-        sheet = self.stack.levels[n][0].sheet
-        return n == self.stack.read and sheet.plain and sheet.written
 
     def _windowed(self, n: int) -> bool:
         return (n < self.stack.read) == self.gather
