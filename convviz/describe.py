@@ -283,13 +283,26 @@ def _links(op: Operation, axis: int) -> int:
         alone = Conv((windowed,), k, s, ((begin, end),), d, padding_mode=op.padding_mode)
         table = np.sort(trace(alone).reads, axis=1)
         return int(np.count_nonzero(np.diff(table, axis=1))) + len(table)
-    # Pairs of a step and a tap with 0 <= step*s + tap*d - begin < windowed, counted for each of the fewer of the two.
-    (fewer, apart), (more, step) = sorted([(k, d), (steps, s)])
-    total = 0
-    for n in range(fewer):
-        at = n * apart - begin
-        first, last = max(-(at // step), 0), min((windowed - 1 - at) // step, more - 1)
-        total += max(last - first + 1, 0)
+    return _pairs_below(begin + windowed, steps, s, k, d) - _pairs_below(begin, steps, s, k, d)
+
+
+def _pairs_below(limit: int, steps: int, s: int, k: int, d: int) -> int:
+    """How many pairs of a step and a tap have ``step*s + tap*d < limit``, in the time of a greatest common divisor.
+
+    >>> _pairs_below(5, steps=3, s=2, k=2, d=3)
+    4
+    """
+    some = min(max(-(-limit // s), 0), steps)  # the steps that have any such tap, and those that have all of them
+    every = min(max(-(-(limit - (k - 1) * d) // s), 0), steps)
+    # The others have ceil((limit - step*s) / d), here from the last to the first: a sum of floors of n terms.
+    n, a, b, m = some - every, s, limit - (some - 1) * s + d - 1, d
+    total = every * k
+    while n > 0:
+        total += n * (n - 1) // 2 * (a // m) + n * (b // m)
+        a, b = a % m, b % m
+        # The rest counts points under a line; seen from the other axis there are fewer.
+        top = a * n + b
+        n, a, b, m = top // m, m, top % m, a
     return total
 
 

@@ -39,6 +39,13 @@ def test_the_matrix_is_counted_as_it_is_built(op):
     assert told["sparsity"] == pytest.approx(np.mean(built == 0))
 
 
+def test_the_matrix_of_the_largest_layer_is_counted_without_walking_over_it():
+    # Counted by hand: each of the steps has all of the taps on the input.
+    op = Conv(2**31 - 1, 10**9, stride=3, dilation=2)
+    assert op.output_size == (49_161_217,) * 2
+    assert matrix(op)["nonzeros"] == (49_161_217 * 10**9) ** 2
+
+
 @settings(max_examples=300, deadline=None)
 @given(operations())
 def test_the_receptive_field_is_what_an_output_can_reach(op):
