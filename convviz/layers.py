@@ -79,13 +79,15 @@ def from_layer(
 def layer_weights(layer: Any) -> tuple[Any, Any]:
     """A layer's weight and bias (None where it has none) as `convviz.trace` takes them: PyTorch's layout.
 
-    So ``trace(op, x, *layer_weights(layer))`` shows the layer at work. Raises `ConvvizError` where there is no weight.
+    So ``trace(op, x, *layer_weights(layer))`` shows the layer at work. Raises `ConvvizError` where there is no
+    weight, or the layer is none that `from_layer` takes.
     """
     bias = None
     if callable(getattr(layer, "get_weights", None)):  # Keras
         arrays = [np.asarray(array) for array in layer.get_weights()]
         if not arrays:
             raise ConvvizError(f"layer is {_name(layer)}: it has no weights; call it on an input first")
+        _, ndim, parameters = _described(layer, None)
         # The kernel's last two axes are channels: in and out, out and in if transposed, in and multiplier if depthwise.
         depthwise = getattr(layer, "depth_multiplier", None) is not None
         weight = np.moveaxis(arrays[0], (-2, -1) if depthwise else (-1, -2), (0, 1))
@@ -96,10 +98,10 @@ def layer_weights(layer: Any) -> tuple[Any, Any]:
         tensor = getattr(layer, "weight", None)
         if tensor is None or not callable(getattr(tensor, "detach", None)):
             raise ConvvizError(f"layer is {_name(layer)}: it has no weights")
+        _, ndim, parameters = _described(layer, None)
         weight = np.asarray(tensor.detach().cpu())
         if getattr(layer, "bias", None) is not None:
             bias = np.asarray(layer.bias.detach().cpu())
-    _, ndim, parameters = _described(layer, None)
     if parameters["in_channels"] == 1 and parameters["out_channels"] == 1:
         weight = weight.reshape(weight.shape[-ndim:])
     return weight, bias

@@ -140,6 +140,8 @@ def test_weights_need_a_layer_that_has_some() -> None:
         convviz.layer_weights(torch_layer("Conv2d"))
     with pytest.raises(ConvvizError, match="call it on an input first"):
         convviz.layer_weights(layer("Conv2D", get_weights=list))
+    with pytest.raises(ConvvizError, match="layer is BatchNormalization: give a convolution"):
+        convviz.layer_weights(layer("BatchNormalization", get_weights=lambda _: [np.ones(3), np.ones(3)]))
 
 
 def test_pooling() -> None:
