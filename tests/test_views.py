@@ -166,6 +166,24 @@ def test_stamps_add_up_to_the_output_and_nothing_shown_on_the_way_is_off(name: s
     np.testing.assert_allclose(shown, traced.output, atol=0.051)
 
 
+@pytest.mark.parametrize(
+    ("op", "order", "weight"),
+    [
+        (ConvTranspose((2,), 2, padding=((1, 1),)), "scatter", [0.75, 0.25]),
+        (Conv((2,), 2, in_channels=2), "gather", [[[0.25, 0.0], [0.5, 0.25]]]),
+    ],
+    ids=["running total", "what a channel adds"],
+)
+def test_what_is_rounded_on_the_way_does_not_stand_beside_an_equals_sign(op, order, weight) -> None:
+    # Input, kernel and output are written out in full; 1/16 and 3/16, which lie between them, are not.
+    traced = trace(op, np.full(trace(op).x.shape, 0.25), weight, order=order)
+    np.testing.assert_array_equal(traced.output.ravel(), 0.25)
+    frame = grid.frames(traced, THEMES["light"]).frame(0)
+    said = [text.text for text in read(frame, "sum-term", "sum-end")]
+    assert any("≈" in text for text in said)
+    assert not any("=" in text for text in said)
+
+
 @pytest.mark.parametrize("order", ["gather", "scatter"])
 @pytest.mark.parametrize("name", ["plain", "strided", "gaps", "transposed", "transposed, extended", "one axis"])
 def test_the_matrix_holds_its_entries_and_lights_those_of_the_step(name: str, order: str) -> None:

@@ -253,9 +253,17 @@ class Figures:
     @cached_property
     def _equals(self) -> str:
         """The sign before a result: whether all that is written is what it stands for."""
-        pairs = ((self._x, self._write_x), (self._weight, self._write_weight), (self._output, self._write_y))
+        pairs = [(self._x, self._write_x), (self._weight, self._write_weight), (self._output, self._write_y)]
+        pairs += [(partial, self._write_y) for partial in self._partials]
         exact = all(_exact(value, write) for array, write in pairs for value in np.unique(array))
         return "=" if exact else "≈"
+
+    @property
+    def _partials(self) -> list[NDArray[Any]]:
+        """What is written out between the cells that are read and those that are written, as outputs are."""
+        if self.gather:
+            return []
+        return [self.totals] if len(self.reads_channels) == 1 else [self.totals, self._products]
 
     def _times(self, read: int, tap: int, write: int = 0) -> tuple[Label, ...]:
         """What one link adds, in words; a pooling's links have no weight."""
@@ -321,6 +329,11 @@ class Channels(Figures):
         """What ``channel`` of the input adds to the output at step ``t``."""
         step = self.trace[t]
         return (np.asarray(step.values)[channel] * self._kernel(channel)[step.taps]).sum()
+
+    @property
+    def _partials(self) -> list[NDArray[Any]]:
+        steps = range(len(self.trace))
+        return [np.array([self.partial(t, channel) for t in steps for channel in self.reads_channels])]
 
     @cached_property
     def widths(self) -> tuple[float, float, float]:
