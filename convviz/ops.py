@@ -325,9 +325,10 @@ class _Pool(_Direct):
         """Raises `ConvvizError`: only a convolution has a transposed one."""
         raise ConvvizError(f"operation is {self.name}: only a convolution has a transposed one")
 
-    def _set(self, given: dict[str, Any], **least: int) -> None:
+    def _set(self, given: dict[str, Any]) -> None:
         stride = given["kernel_size"] if given["stride"] is None else given["stride"]
-        _set_sizes(self, {**given, "stride": stride}, {"input_size": 1, "kernel_size": 1, "stride": 1, **least})
+        least = {"input_size": 1, "kernel_size": 1, "stride": 1, "dilation": 1}
+        _set_sizes(self, {**given, "stride": stride}, least)
         object.__setattr__(self, "channels", _integer("channels", given["channels"], 1))
         object.__setattr__(self, "ceil_mode", _flag("ceil_mode", given["ceil_mode"]))
         _set_padding(self, given["padding"], _same_padding)
@@ -386,7 +387,7 @@ class MaxPool(_Pool):
         *,
         channels: int = 1,
     ) -> None:
-        self._set(locals(), dilation=1)
+        self._set(locals())
 
     @property
     def scatter(self) -> NoReturn:
@@ -437,7 +438,7 @@ class AveragePool(_Pool):
         channels: int = 1,
     ) -> None:
         object.__setattr__(self, "count_include_pad", _flag("count_include_pad", count_include_pad))
-        self._set({**locals(), "dilation": 1}, dilation=1)
+        self._set({**locals(), "dilation": 1})
 
 
 Operation = Conv | ConvTranspose | MaxPool | AveragePool
@@ -617,12 +618,12 @@ def show(value: Any) -> str:
     if isinstance(value, str):
         return repr(value)
     if _many(value):
-        items = [show_item(item) for item in islice(value, _MOST_SHOWN)]
+        items = [_show_item(item) for item in islice(value, _MOST_SHOWN)]
         return items[0] if len(items) == 2 and items[0] == items[1] else ",".join(items)
     return _plain(value)
 
 
-def show_item(item: Any) -> str:
+def _show_item(item: Any) -> str:
     if _many(item):
         ends = [_plain(end) for end in islice(item, _MOST_SHOWN)]
         return ends[0] if len(set(ends)) == 1 else ":".join(ends)

@@ -79,13 +79,13 @@ class Trace:
         self.bias = bias
         layout: Layout = op.gather if order == "gather" else op.scatter
         self.layout = layout
+        """How the plane under the window (gather: the input, scatter: the output) is laid out."""
         links = prod(layout.steps) * prod(op.kernel_size) * op.in_channels * op.out_channels // op.groups
         if links > MOST_NUMBERS:
             raise ConvvizError(
                 f"kernel_size is {show(op.kernel_size)}: over an input of {show(op.input_size)} that makes {links} "
                 f"products; at most {MOST_NUMBERS} can be traced"
             )
-        """How the plane under the window (gather: the input, scatter: the output) is laid out."""
         self.steps: tuple[int, ...] = layout.steps
         """Steps along each axis; their product is ``len(self)``."""
         self.canvas: Indices = canvas(layout.plane, layout.padding, layout.spacing, layout.padding_mode, layout.beyond)
