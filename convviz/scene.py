@@ -167,6 +167,14 @@ def fixed(shapes: Sequence[Shape]) -> Layer:
     return Layer("fixed", lambda _: shapes)
 
 
+def moved(shape: Shape, right: float, down: float) -> Shape:
+    """``shape`` further to the right and down by as many points."""
+    if isinstance(shape, Text):
+        box = shape.box and (shape.box[0] + right, shape.box[1] + down, shape.box[2] + right, shape.box[3] + down)
+        return replace(shape, x=shape.x + right, y=shape.y + down, box=box)
+    return replace(shape, points=shape.points + np.array([right, down]))
+
+
 def rgb(color: str) -> tuple[int, int, int]:
     """Red, green and blue of "#rrggbb".
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from convviz import describe
-from convviz.scene import Frames, Layer, Line, Polygon, Shape, Text, fixed, text_width
+from convviz.scene import Frames, Layer, Line, Polygon, Shape, Text, fixed, moved, text_width
 from convviz.theme import Theme
 from convviz.trace import Trace
 from convviz.views._planes import BEYOND, CROSS, DATA, DROPPED, INSERTED, PADDING, UNVISITED, WINNER, Sheet
@@ -50,8 +50,8 @@ def _captioned(frames: Frames, trace: Trace, theme: Theme, legend: Sequence[tupl
             for n, line in enumerate(_wrap(frames.step_text(t), inner))
         ]
 
-    moved = tuple(_shifted(layer, (width - frames.width) / 2) for layer in frames.layers)
-    layers = (fixed([*shapes, *legend_shapes]), *moved, Layer("moving", step))
+    centred = tuple(_shifted(layer, (width - frames.width) / 2) for layer in frames.layers)
+    layers = (fixed([*shapes, *legend_shapes]), *centred, Layer("moving", step))
     return replace(frames, width=width, height=y + MARGIN - LEADING / 2, layers=layers)
 
 
@@ -110,11 +110,4 @@ def _wrap(text: str, width: float) -> list[str]:
 def _shifted(layer: Layer, right: float) -> Layer:
     if not right:
         return layer
-    return Layer(layer.kind, lambda t: [_moved(shape, right) for shape in layer.shapes(t)])
-
-
-def _moved(shape: Shape, right: float) -> Shape:
-    if isinstance(shape, Text):
-        box = shape.box and (shape.box[0] + right, shape.box[1], shape.box[2] + right, shape.box[3])
-        return replace(shape, x=shape.x + right, box=box)
-    return replace(shape, points=shape.points + np.array([right, 0.0]))
+    return Layer(layer.kind, lambda t: [moved(shape, right, 0.0) for shape in layer.shapes(t)])

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from convviz.describe import title
-from convviz.scene import DOTS_PER_POINT, Frames, Layer, Shape, Text, fixed, text_width
+from convviz.scene import DOTS_PER_POINT, Frames, Layer, Shape, Text, fixed, moved, text_width
 from convviz.theme import Theme
 from convviz.trace import Trace
 
@@ -109,14 +109,6 @@ def _held(layer: Layer, count: int, shift: tuple[float, float]) -> Layer:
     def shapes(t: int) -> list[Shape]:
         if layer.kind == "growing" and t >= count:
             return []
-        return [_moved(shape, shift) for shape in layer.shapes(min(t, count - 1))]
+        return [moved(shape, *shift) for shape in layer.shapes(min(t, count - 1))]
 
     return Layer(layer.kind, shapes)
-
-
-def _moved(shape: Shape, shift: tuple[float, float]) -> Shape:
-    right, down = shift
-    if isinstance(shape, Text):
-        box = shape.box and (shape.box[0] + right, shape.box[1] + down, shape.box[2] + right, shape.box[3] + down)
-        return replace(shape, x=shape.x + right, y=shape.y + down, box=box)
-    return replace(shape, points=shape.points + np.array(shift))
