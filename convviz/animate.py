@@ -21,8 +21,7 @@ from convviz.ops import Operation, show
 from convviz.spec import known, parse_case
 from convviz.theme import THEMES, Theme
 from convviz.trace import ORDERS, Trace, trace
-from convviz.views import VIEWS
-from convviz.views._flat import LABELS
+from convviz.views import LABELS, VIEWS
 from convviz.views.beside import beside, closing, heading
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ class Animation:
         """
         from convviz.render import Raster
 
-        return Raster(self.frames).image(self._step(step))
+        return Raster(self.frames).image(self.step_number(step))
 
     def save(
         self,
@@ -152,14 +151,18 @@ class Animation:
         module = import_module(FORMATS[suffix])
         if step is None and hasattr(module, "write"):
             return module.write  # type: ignore[no-any-return]
-        chosen = self._step(0 if step is None else step)
+        chosen = self.step_number(0 if step is None else step)
         if not hasattr(module, "write_step"):
             raise ConvvizError(
                 f"step is {step}: a {suffix} shows all steps; leave it out, or save as .png, .svg or .pdf"
             )
         return lambda frames, file: module.write_step(frames, file, chosen)
 
-    def _step(self, step: int) -> int:
+    def step_number(self, step: int) -> int:
+        """``step`` counted from the start; a negative one is counted from the end.
+
+        Raises `ConvvizError` where there is no such step.
+        """
         try:
             step = index(step)
         except TypeError:

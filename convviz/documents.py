@@ -17,7 +17,6 @@ import numpy as np
 
 from convviz.errors import ConvvizError
 from convviz.files import replacing
-from convviz.formats import FORMATS
 
 if TYPE_CHECKING:
     from convviz.animate import Animation
@@ -51,7 +50,7 @@ class Picture:
 
     def __post_init__(self) -> None:
         if self.step is not None:
-            object.__setattr__(self, "step", self.animation._step(self.step))
+            object.__setattr__(self, "step", self.animation.step_number(self.step))
 
     def at(self, step: int | None) -> Picture:
         """The picture standing still at ``step``."""
@@ -121,9 +120,8 @@ def image_format(given: str) -> str:
     Raises `ConvvizError` for what an <img> cannot show.
     """
     suffix = "." + given.removeprefix(".").lower()
-    known = [suffix for suffix in IMAGES if suffix in FORMATS]
-    if suffix not in known:
-        raise ConvvizError(f'format is "{given}": give {", ".join(name.removeprefix(".") for name in known)}')
+    if suffix not in IMAGES:
+        raise ConvvizError(f'format is "{given}": give {", ".join(name.removeprefix(".") for name in IMAGES)}')
     return suffix
 
 

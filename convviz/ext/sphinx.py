@@ -37,7 +37,6 @@ from convviz import __version__
 from convviz.cli import document_parser, read_picture
 from convviz.documents import Picture, image_format, make_folder
 from convviz.errors import ConvvizError
-from convviz.formats import FORMATS
 
 logger = logging.getLogger(__name__)
 
@@ -133,8 +132,7 @@ def _draw(node: picture_node, builder: Builder) -> list[tuple[Picture, Path | No
         if suffix == ".svg" and len(themes) > 1:
             pictures = [read_picture([f"--theme={node['theme']}", *node["words"]], node["folder"])]
     else:
-        known = (STILLS.get(kind) for kind in builder.supported_image_types)
-        suffix = next((suffix for suffix in known if suffix in FORMATS), None)
+        suffix = next((STILLS[kind] for kind in builder.supported_image_types if kind in STILLS), None)
         pictures = [pictures[0].at(pictures[0].step or 0)]
     drawn: list[tuple[Picture, Path | None]] = []
     for picture in pictures:

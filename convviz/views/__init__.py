@@ -5,3 +5,6 @@ VIEWS = {
     "grid": "convviz.views.grid",
     "matrix": "convviz.views.matrix",
 }
+
+# What stands in the cells of a view that takes ``labels``.
+LABELS = ("values", "symbols")

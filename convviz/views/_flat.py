@@ -11,12 +11,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from convviz.errors import ConvvizError
 from convviz.scene import Line, Points, Polygon, Shape, Text, blend, rgb, text_width
 from convviz.theme import Theme
 from convviz.views._planes import BEYOND, DATA, DROPPED, INSERTED, PADDING, UNVISITED, Sheet
 
-LABELS = ("values", "symbols")
 SUBSCRIPT = 0.68
 """Size of a subscript, as a part of its letter's."""
 LEAST_CONTRAST = 4.5
@@ -286,8 +284,3 @@ def fitting(labels: Sequence[Label], width: float, largest: float) -> float:
     """The font size, ``largest`` at most, at which each of ``labels`` is at most ``width`` wide."""
     widest = max((label.width(1.0) for label in labels), default=0.0)
     return min(largest, width / widest) if widest else largest
-
-
-def check_labels(labels: str) -> None:
-    if labels not in LABELS:
-        raise ConvvizError(f'labels is "{labels}": give "values" or "symbols"')

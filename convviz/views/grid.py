@@ -17,7 +17,7 @@ from convviz.scene import Frames, Layer, Polygon, Shape, Text, blend, fixed, tex
 from convviz.theme import Theme
 from convviz.trace import Trace
 from convviz.views import _caption
-from convviz.views._flat import Board, Cells, Label, check_labels, fitting, muted, readable, tinted
+from convviz.views._flat import Board, Cells, Label, fitting, muted, readable, tinted
 from convviz.views._planes import DATA, DROPPED, WINNER, Sheet, lift, sheets
 from convviz.views._sums import MOST_LINES, Channels, Figures, Sum, group_of
 
@@ -328,17 +328,11 @@ def plan(trace: Trace, theme: Theme) -> Plan:
     )
 
 
-def check_channels(trace: Trace) -> None:
-    if trace.channels:
-        raise ConvvizError(f'in_channels is {trace.op.in_channels}: the view "matrix" shows one channel; use "grid"')
-
-
 def frames(trace: Trace, theme: Theme, caption: bool = False, labels: str = "values") -> Frames:
     """The numbers of ``trace``, one frame a step; ``labels`` "symbols" writes x, w and y with subscripts.
 
     Channels are rows, and their sums show what each channel of the input adds.
     """
-    check_labels(labels)
     op, arrangement, symbols = trace.op, plan(trace, theme), labels == "symbols"
     figures = Figures(trace, symbols)
     lines = max(op.in_channels, op.out_channels)

@@ -19,10 +19,10 @@ from convviz.scene import Frames, Layer, Points, Polygon, Shape, Text, blend, fi
 from convviz.theme import Theme
 from convviz.trace import Trace
 from convviz.views import _caption
-from convviz.views._flat import THICK, Label, check_labels, fitting, muted, readable, tinted
+from convviz.views._flat import THICK, Label, fitting, muted, readable, tinted
 from convviz.views._planes import sheets
 from convviz.views._sums import Figures, Sum
-from convviz.views.grid import Boards, Plan, check_channels
+from convviz.views.grid import Boards, Plan
 
 LABELLED = True
 """Whether this view takes ``labels``."""
@@ -345,8 +345,8 @@ class Matrix:
 
 def frames(trace: Trace, theme: Theme, caption: bool = False, labels: str = "values") -> Frames:
     """``trace`` as a product of a matrix and a vector, one frame a step; ``labels`` as in the view "grid"."""
-    check_labels(labels)
-    check_channels(trace)
+    if trace.channels:
+        raise ConvvizError(f'in_channels is {trace.op.in_channels}: the view "matrix" shows one channel; use "grid"')
     if isinstance(trace.op, MaxPool):
         raise ConvvizError('view is "matrix": a maximum is not linear, so no matrix computes it; use "grid" or "stack"')
     figures = Figures(trace, labels == "symbols")
