@@ -14,20 +14,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from convviz.cases import CASES, Case
-from convviz.documents import Picture, image_format, one_line
+from convviz.documents import Picture, image_format, make_folder, one_line
 from convviz.errors import ConvvizError
 from convviz.formats import FORMATS
 from convviz.markdown import update
 from convviz.ops import OPERATIONS
 from convviz.snippet import PLACES, snippet
-from convviz.spec import command, flag_names, nearest, parameter_names, parse_case, spell
+from convviz.spec import SHORT, command, flag_names, known, parameter_names, parse_case, spell, whole_number
 from convviz.theme import THEMES
 from convviz.views import VIEWS
 
 if TYPE_CHECKING:
     from convviz.animate import Animation
 
-SHORT = {"input_size": "-i", "kernel_size": "-k", "stride": "-s", "padding": "-p", "dilation": "-d"}
 HELP = {
     "input_size": "cells of the operation's own input: 5, or 5,7 (rows, columns), or 7, for one axis",
     "kernel_size": "cells of the kernel",
@@ -237,8 +236,8 @@ def _picture(arguments: argparse.Namespace) -> Picture:
 
 
 def _add_operation(parser: argparse.ArgumentParser) -> None:
-    known = f"a name that `convviz list` prints, or an operation: {', '.join(OPERATIONS)}"
-    parser.add_argument("name", metavar="NAME_OR_OP", help=known)
+    names = f"a name that `convviz list` prints, or an operation: {', '.join(OPERATIONS)}"
+    parser.add_argument("name", metavar="NAME_OR_OP", help=names)
     group = parser.add_argument_group("parameters of the operation, as in PyTorch")
     for name in parameter_names():
         flags = [SHORT[name]] if name in SHORT else []
@@ -267,7 +266,7 @@ def _looks(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _whole(name: str, text: str) -> int:
     try:
-        return int(text)
+        return whole_number(text)
     except ValueError:
         raise ConvvizError(f'{name} is "{text}": give a whole number') from None
 
@@ -311,8 +310,8 @@ def _animation(arguments: argparse.Namespace) -> tuple[Animation, int | None]:
     step = None if arguments.step is None else _whole("step", arguments.step)
     picture = animate(
         case.op,
-        view=arguments.view or case.view,
-        order=arguments.order or case.order,
+        view=case.view if arguments.view is None else arguments.view,
+        order=case.order if arguments.order is None else arguments.order,
         labels=arguments.labels,
         with_transposed=arguments.with_transposed or case.with_transposed,
         **arrays,
@@ -383,17 +382,13 @@ def _gallery(arguments: argparse.Namespace) -> None:
     from convviz.animate import animate
 
     for name in arguments.names:
-        if name not in CASES:
-            raise ConvvizError(f'name is "{name}": {nearest(name, CASES)}')
+        known("name", name, CASES)
     looks = _looks(arguments)
-    try:
-        os.makedirs(arguments.folder, exist_ok=True)
-    except OSError as error:
-        raise ConvvizError(f'folder is "{arguments.folder}": cannot make it ({error.strerror})') from None
+    folder = make_folder(arguments.folder)
     for name in arguments.names or CASES:
-        path = os.path.join(arguments.folder, f"{name}.gif")
+        path = folder / f"{name}.gif"
         animate(name, **looks).save(path)
-        _say(path)
+        _say(str(path))
 
 
 def _describe(arguments: argparse.Namespace) -> None:

@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-from convviz.documents import Picture, make_folder
+from convviz.documents import Picture, make_folder, one_line
 from convviz.errors import ConvvizError
 from convviz.files import replacing
 
@@ -163,7 +163,7 @@ def markdown_text(text: str) -> str:
     >>> print(markdown_text('a [b] *c* <script> "d"'))
     a \\[b\\] \\*c\\* &lt;script&gt; &quot;d&quot;
     """
-    line = re.sub(r"([\\`*_{}\[\]])", r"\\\1", " ".join(text.split()))
+    line = re.sub(r"([\\`*_{}\[\]])", r"\\\1", one_line(text))
     for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
         line = line.replace(character, entity)
     return line

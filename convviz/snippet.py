@@ -12,7 +12,7 @@ from urllib.parse import quote
 from convviz.documents import FITTED, Picture, make_folder, one_line
 from convviz.errors import ConvvizError
 from convviz.markdown import markdown_text
-from convviz.spec import nearest
+from convviz.spec import known
 
 # A picture of one theme, as a document asks for it.
 Themed = Mapping[str, Picture]
@@ -48,8 +48,7 @@ def snippet(pictures: Themed, place: str, folder: str = ".", stem: str | None = 
 
     Raises `ConvvizError` for an unknown place, or where a file cannot be drawn or written.
     """
-    if place not in PLACES:
-        raise ConvvizError(f'for is "{place}": {nearest(place, PLACES)}')
+    known("for", place, PLACES)
     stem = _main(pictures).file_name("") if stem is None else stem
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", stem):
         raise ConvvizError(f'name is "{stem}": give letters, digits, and . _ - in between')

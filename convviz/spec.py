@@ -14,6 +14,9 @@ from convviz.cases import CASES, Case
 from convviz.errors import ConvvizError, shown
 from convviz.ops import OPERATIONS, PADDING_WORDS, Operation, show
 
+SHORT = {"input_size": "-i", "kernel_size": "-k", "stride": "-s", "padding": "-p", "dilation": "-d"}
+"""Options of the command line that have a letter."""
+
 _COUNTS = ("in_channels", "out_channels", "groups", "channels")
 
 
@@ -109,14 +112,13 @@ def command(what: Operation | Case) -> str:
     """
     case = what if isinstance(what, Case) else Case(what)
     op = case.op
-    short = {"input_size": "-i", "kernel_size": "-k", "stride": "-s", "padding": "-p", "dilation": "-d"}
     words = [op.name]
     for name, text in show_parameters(op).items():
         option = name.replace("_", "-")
         if name in flag_names():
             words.append(f"--{option}" if text == "true" else f"--no-{option}")
         else:
-            words += [short.get(name, f"--{option}"), text]
+            words += [SHORT.get(name, f"--{option}"), text]
     for option, word, default in (("--view", case.view, Case.view), ("--order", case.order, Case.order)):
         words += [option, word] if word != default else []
     words += ["--with-transposed"] if case.with_transposed else []
@@ -167,11 +169,16 @@ def _value(name: str, text: str) -> Any:
 def _item(name: str, text: str) -> int | tuple[int, ...]:
     if name == "padding" and ":" in text:
         begin, end = text.split(":")
-        return _digits(begin), _digits(end)
-    return _digits(text)
+        return whole_number(begin), whole_number(end)
+    return whole_number(text)
 
 
-def _digits(text: str) -> int:
+def whole_number(text: str) -> int:
+    """The number that ``text`` writes in decimal digits; raises ``ValueError`` for anything else.
+
+    >>> whole_number(" -3 ")
+    -3
+    """
     stripped = text.strip()
     if not (stripped.removeprefix("-").isascii() and stripped.removeprefix("-").isdigit()) or len(stripped) > 18:
         raise ValueError(text)
