@@ -153,19 +153,23 @@ def step_text(traced: Trace, t: int) -> str:
     >>> step_text(trace(Conv(4, 3)), 2)
     'step 3 of 4: output [1, 0]'
     """
-    at = trace_position(traced, t)
+    at = list(position(t, traced.steps))
     padded = "padded input" if traced.op.padding_mode != "zeros" else "input"
     what = f"output {at}" if traced.order == "gather" else f"{padded} {at} {_stamps(traced.op)}"
     return f"step {t + 1} of {len(traced)}: {what}"
 
 
-def trace_position(traced: Trace, t: int) -> str:
-    """Row and column of the cell that step ``t`` is about."""
-    at = []
-    for n in reversed(traced.steps):
-        t, place = divmod(t, n)
-        at.append(place)
-    return str(at[::-1])
+def position(index: int, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """Where the cell with that flat index lies: its row and column.
+
+    >>> position(5, (2, 3))
+    (1, 2)
+    """
+    places = []
+    for n in reversed(sizes):
+        index, place = divmod(index, n)
+        places.append(place)
+    return tuple(places[::-1])
 
 
 def facts(op: Operation) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convviz.describe import position
 from convviz.ops import AveragePool, MaxPool, Operation
 from convviz.scene import Line, Shape, Text, text_width
 from convviz.theme import Theme
@@ -92,12 +93,12 @@ class Figures:
             uncounted = index == BEYOND or (isinstance(op := self.trace.op, AveragePool) and not op.count_include_pad)
             return Label("−∞" if self.greatest else NOTHING if uncounted else "0")
         if self.symbols:
-            return symbol("x", (*self._at_x, *_position(index, self.trace.op.input_size)))
+            return symbol("x", (*self._at_x, *position(index, self.trace.op.input_size)))
         return Label(self._write_x(self._x[index]))
 
     def weight(self, tap: int) -> Label:
         if self.symbols:
-            return symbol("w", (*self._at_w, *_position(tap, self.trace.op.kernel_size)))
+            return symbol("w", (*self._at_w, *position(tap, self.trace.op.kernel_size)))
         return Label(self._write_weight(self._weight[tap]))
 
     def weight_sum(self, taps: Sequence[int]) -> Label:
@@ -109,7 +110,7 @@ class Figures:
     def target(self, index: int, value: Any = None) -> Label:
         """The cell of the output with that flat index, holding its result or another ``value``."""
         if self.symbols:
-            return symbol("y", (*self._at_y, *_position(index, self.trace.op.output_size)))
+            return symbol("y", (*self._at_y, *position(index, self.trace.op.output_size)))
         return Label(self._write_y(self._output[index] if value is None else value))
 
     def product(self, value: Any) -> Label:
@@ -195,7 +196,7 @@ class Figures:
         size, letter = (trace.op.output_size, "y") if self.gather else (trace.op.input_size, "x")
         several = not self.gather and len(self.reads_channels) > 1
         at: tuple[Any, ...] = self._at_y if self.gather else (":",) if several else self._at_x
-        place = ",".join(map(str, (*at, *_position(cell, size))))
+        place = ",".join(map(str, (*at, *position(cell, size))))
         name = Label(letter, place) if self.symbols else Label(f"{letter}[{place}]")
         if self.gather:
             return Term((name, Label(" = max( " if self.greatest else " = ( " if self.average else " = ")))
@@ -452,14 +453,6 @@ def _listed(count: int, room: int, columns: int) -> list[list[int | None]]:
     wide = max(min(count, room if room < columns else columns), 1)
     lines = min(-(-count // wide), MOST_LINES)
     return [list(range(n * wide, (n + 1) * wide)) for n in range(max(lines, 1))]
-
-
-def _position(index: int, size: tuple[int, ...]) -> tuple[int, ...]:
-    position: list[int] = []
-    for n in reversed(size):
-        index, place = divmod(index, n)
-        position.insert(0, place)
-    return tuple(position)
 
 
 def _bracketed(number: str) -> str:
