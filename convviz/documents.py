@@ -149,6 +149,8 @@ def fingerprint(frames: Frames) -> str:
 
     for field in dataclasses.fields(frames):
         value = getattr(frames, field.name)
+        if field.name == "dark":
+            value = value and fingerprint(value())
         if not callable(value) and field.name != "layers":
             add((field.name, value))
     for t in range(len(frames)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from convviz import ConvvizError, cli
+from convviz import Animation, ConvvizError, cli
 from convviz.cli import read_picture
 from convviz.documents import Picture
 from convviz.markdown import markdown_text, update
@@ -70,6 +71,13 @@ def test_words_that_mean_the_same_give_the_same_picture():
     assert read_picture("conv --kernel-size=3,3 -i 5,5 -p 1:1 -s 2").file_name(".gif") == name
     for other in ("--theme dark", "--caption", "--duration 500", "--width 100", "--order scatter", "--step 1"):
         assert read_picture(f"conv -i 5 -k 3 -s 2 -p 1 {other}").file_name(".gif") != name
+
+
+def test_a_picture_in_other_colours_for_a_dark_page_has_another_name():
+    picture = read_picture("dilation --theme light,dark")
+    frames = picture.animation.frames
+    other = Animation(picture.animation.trace, replace(frames, dark=lambda: replace(frames, background="#101010")))
+    assert replace(picture, animation=other).file_name(".svg") != picture.file_name(".svg")
 
 
 def test_a_missing_picture_is_drawn_and_redraw_draws_all(page):
