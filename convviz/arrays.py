@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import warnings
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convviz.errors import ConvvizError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 MOST_PIXELS = 130
@@ -36,16 +39,17 @@ def read_array(name: str, given: str) -> NDArray[Any]:
     if suffix == ".npy":
         return _load(name, given)
     if suffix in (".csv", ".txt"):
-        return _parse(name, given, ";".join(_lines(name, given)) + ";")
+        return np.array(_rows(name, given, _lines(name, given) or [""]))
     if suffix in IMAGES:
         return _grey(name, given)
-    return _parse(name, given, given)
+    text = given.strip()
+    array = np.array(_rows(name, given, text.removesuffix(";").split(";")))
+    return array if ";" in text else array[0]
 
 
-def _parse(name: str, given: str, text: str) -> NDArray[Any]:
-    parted = text.strip().removesuffix(";").split(";")
+def _rows(name: str, given: str, lines: list[str]) -> list[list[int | float]]:
     try:
-        rows = [[_number(item) for item in row.split(",")] for row in parted]
+        rows = [[_number(item) for item in row.split(",")] for row in lines]
     except ValueError as error:
         raise ConvvizError(
             f'{name} is "{_short(given)}": cannot read {error}; give numbers such as "1,0,-1;2,0,-2", or a .npy, .csv '
@@ -54,8 +58,7 @@ def _parse(name: str, given: str, text: str) -> NDArray[Any]:
     if len({len(row) for row in rows}) > 1:
         told = ", ".join(str(len(row)) for row in rows[:6])
         raise ConvvizError(f'{name} is "{_short(given)}": its rows have {told} numbers; give each as many')
-    array = np.array(rows)
-    return array if len(rows) > 1 or text.strip().endswith(";") else array[0]
+    return rows
 
 
 def _number(text: str) -> int | float:
@@ -113,12 +116,22 @@ def _grey(name: str, path: str) -> NDArray[Any]:
         with opened as image:
             width, height = image.size
             if max(width, height) <= MOST_PIXELS:
-                return np.asarray(image.convert("L"), np.int64)
+                return _levels(image)
     except Exception as error:  # a broken file can make anything of a decoder fail
         raise _unread(name, path, error) from None
     raise ConvvizError(
         f'{name} is "{path}": {width} x {height} pixels; resize it to at most {MOST_PIXELS} x {MOST_PIXELS}'
     )
+
+
+def _levels(image: Image.Image) -> NDArray[np.int64]:
+    """Grey levels from 0 to 255, whatever depth the pixels have."""
+    # Pillow would cut what is deeper off at 255. It reads some 16-bit images into 32 bits.
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
+        return (np.asarray(image).astype(np.int64) + 128) // 257
+    if image.mode in ("I", "F"):
+        raise ValueError("its pixels are 32-bit numbers; save them as .npy")
+    return np.asarray(image.convert("L"), np.int64)
 
 
 def _unread(name: str, path: str, error: Exception) -> ConvvizError:

@@ -28,6 +28,23 @@ def test_each_kind_of_file_is_read(tmp_path) -> None:
         np.testing.assert_array_equal(read_array("x", str(tmp_path / name)), array)
 
 
+def test_deep_pixels_are_grey_levels_too(tmp_path) -> None:
+    deep = np.array([[0, 257, 0x8080, 65535]], np.uint16)
+    for name in ("x.png", "x.tif"):
+        Image.fromarray(deep).save(tmp_path / name)
+        assert read_array("x", str(tmp_path / name)).tolist() == [[0, 1, 128, 255]]
+    for name, kind in (("i.tif", np.int32), ("f.tif", np.float32)):
+        Image.fromarray(deep.astype(kind)).save(tmp_path / name)
+        with pytest.raises(ConvvizError, match=r"32-bit numbers; save them as \.npy"):
+            read_array("x", str(tmp_path / name))
+
+
+def test_a_csv_parted_by_semicolons_is_not_taken_for_a_column(tmp_path) -> None:
+    (tmp_path / "x.csv").write_text("1;2\n3;4\n")
+    with pytest.raises(ConvvizError, match=r'cannot read "1;2"'):
+        read_array("x", str(tmp_path / "x.csv"))
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
