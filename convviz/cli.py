@@ -41,6 +41,7 @@ HELP = {
     "channels": "channels of a pooling",
 }
 WORDS = {"padding_mode": "MODE", "groups": "N", "channels": "N", "in_channels": "N", "out_channels": "N"}
+TAKES_NUMBERS = ("--x", "--weight", "--bias")
 LONG_WORK = 200
 """Steps from which on a progress bar is worth its space."""
 
@@ -111,8 +112,22 @@ def _interruptible() -> Iterator[None]:
 
 
 class _Parser(argparse.ArgumentParser):
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        return super().parse_known_args(_joined(sys.argv[1:] if args is None else args), namespace)
+
     def error(self, message: str) -> NoReturn:
         raise ConvvizError(f"{message} (see {self.prog} --help)")
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """``words`` with ``--weight -1,0,1`` as ``--weight=-1,0,1``: argparse takes only a plain number for no option."""
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] in TAKES_NUMBERS and word[:1] == "-" and (word[1:2].isdigit() or word[1:2] == "."):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _parser() -> argparse.ArgumentParser:

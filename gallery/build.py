@@ -17,10 +17,10 @@ TOP = """\
 
 Every file here may be used freely (MIT licence). `make gallery` draws them all again, byte for byte. The first fifteen
 are the pictures of Dumoulin & Visin's [guide to convolution arithmetic](https://arxiv.org/abs/1603.07285): below, in
-blue, the plane that is read; above, in teal, the plane that is written. Grey is padding, yellow with a ring a zero that
+blue, the plane that is read; above, in teal, the plane that is written. Grey is padding, yellow with a small frame a zero that
 is inserted between the cells of the input, a cross marks what takes no part. [`reference/`](reference) has these
 and the four numerical ones in the guide's own colours. GIF is shown here because every place that takes a picture shows
-it; the same commands with `-o NAME.svg` write a file of a tenth of the size that follows the reader's light or dark
+it; the same commands with `-o NAME.svg` write a file of a fifteenth of the size (a third with numbers) that follows the reader's light or dark
 colours.
 
 To use one, copy its file and paste its line; to change one, change its command.
@@ -54,7 +54,8 @@ SECTIONS = [
     ),
     (
         "Why it is called transposed",
-        "A convolution is a matrix C, one row an output cell. Its transposed one uses the same C by columns.",
+        "A convolution is a matrix C, one row an output cell. Its transposed one uses the same C turned over: a column "
+        "for each output or, as here, a row for each input that stamps.",
         ["matrix", "matrix_transposed"],
     ),
     ("Side by side", "A convolution and its transposed one, and two views of one.", ["direct_and_transposed",

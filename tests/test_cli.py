@@ -170,6 +170,15 @@ def test_a_folder_that_cannot_be_written_is_said(capsys):
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("words", [["--weight", "-1,0,1;-2,0,2;-1,0,1"], ["--weight=-1,0,1;-2,0,2;-1,0,1"]])
+def test_a_kernel_may_start_with_a_minus(words, tmp_path):
+    path = tmp_path / "sobel.gif"
+    assert (
+        cli.main(["render", "conv", "-i", "5", *words, "--x", "-.5,1,1,1,1" + ";0,0,0,0,0" * 4, "-o", str(path)]) == 0
+    )
+    assert path.read_bytes().startswith(b"GIF89a")
+
+
 def test_a_missing_command_is_said(capsys):
     assert cli.main([]) == 2
     assert "COMMAND" in capsys.readouterr().err
