@@ -15,13 +15,13 @@ HERE = Path(__file__).parent
 TOP = """\
 # Gallery
 
-Every file here may be used freely (MIT licence). `make gallery` draws them all again, byte for byte. The first fifteen
-are the pictures of Dumoulin & Visin's [guide to convolution arithmetic](https://arxiv.org/abs/1603.07285): below, in
-blue, the plane that is read; above, in teal, the plane that is written. Grey is padding, yellow with a small frame a zero that
-is inserted between the cells of the input, a cross marks what takes no part. [`reference/`](reference) has these
-and the four numerical ones in the guide's own colours. GIF is shown here because every place that takes a picture shows
-it; the same commands with `-o NAME.svg` write a file of a fifteenth of the size (a third with numbers) that follows the reader's light or dark
-colours.
+Every file here may be used freely (MIT licence). `make gallery` draws them all again, byte for byte. The first
+fifteen are the pictures of Dumoulin & Visin's [guide to convolution arithmetic](https://arxiv.org/abs/1603.07285):
+below, in blue, the plane that is read; above, in teal, the plane that is written. Grey is padding, yellow with a
+small frame a zero that is inserted between the cells of the input, a cross marks what takes no part.
+[`reference/`](reference) has these and the four numerical ones in the guide's own colours. GIF is shown here because
+every place that takes a picture shows it; the same commands with `-o NAME.svg` write a file of a fifteenth of the
+size (a third with numbers) that follows the reader's light or dark colours.
 
 To use one, copy its file and paste its line; to change one, change its command.
 
