@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import GifImagePlugin, Image
 
 from convviz.errors import ConvvizError
-from convviz.render import Box, Pixels, Raster
+from convviz.render import Box, Raster
 from convviz.scene import Frames, Polygon, Shape, Text, rgb
 
 COLORS = 32
@@ -62,22 +62,28 @@ def _header(size: tuple[int, int], palette: list[Color], plays: int) -> bytes:
 def _changes(raster: Raster, palette: _Palette) -> Iterator[tuple[Box, Indexed]]:
     """For each step, the smallest rectangle that differs from the step before; pixels that do not are clear."""
     width, height = raster.size
-    shown = np.zeros((height, width), np.uint8)
+    whole = (0, 0, width, height)
+    drawn, shown = np.zeros((height, width), np.uint32), np.zeros((height, width), np.uint8)
     for step, (box, pixels) in enumerate(raster):
         left, top, right, bottom = box
-        indexed = palette.index(pixels)
-        part = shown[top:bottom, left:right]
+        words = np.ascontiguousarray(pixels).view(np.uint32)[..., 0]
+        before, part = drawn[top:bottom, left:right], shown[top:bottom, left:right]
+        # Colours are looked up for the pixels that changed alone: in a large picture they are few.
+        changed = before != words if step else np.ones(words.shape, bool)
+        before[...] = words
+        indexed = palette.index(words[changed])
         if raster.frames.transparent:
             # Nothing can be taken away from a GIF's frame: each one is cleared and drawn whole.
-            part[...] = indexed
-            yield _trimmed((0, 0, width, height), shown.copy(), shown != CLEAR)
-            continue
-        changed = part != indexed
-        part[...] = indexed
-        if step == 0:
-            yield box, indexed
+            part[changed] = indexed
+            yield _trimmed(whole, shown.copy(), shown != CLEAR)
+        elif step == 0:
+            part[changed] = indexed
+            yield box, part.copy()
         else:
-            yield _trimmed(box, np.where(changed, indexed, np.uint8(CLEAR)), changed)
+            update = np.full(words.shape, CLEAR, np.uint8)
+            update[changed] = np.where(part[changed] == indexed, CLEAR, indexed)
+            part[changed] = indexed
+            yield _trimmed(box, update, update != CLEAR)
 
 
 def _trimmed(box: Box, indexed: Indexed, kept: NDArray[np.bool_]) -> tuple[Box, Indexed]:
@@ -102,7 +108,7 @@ class _Palette:
         self._transparent = frames.transparent
         seen: dict[Color, int] = {}
         for _, pixels in raster.changes(_spread(len(frames))):
-            packed = self._packed(pixels)[0]
+            packed = self._packed(np.ascontiguousarray(pixels).view(np.uint32)[..., 0])[0]
             image = Image.frombuffer("RGBX", packed.shape[::-1], packed.tobytes(), "raw", "RGBX", 0, 1)
             for count, (red, green, blue, _) in image.getcolors(packed.size) or []:  # type: ignore[misc]
                 seen[red, green, blue] = seen.get((red, green, blue), 0) + count
@@ -130,9 +136,9 @@ class _Palette:
             else:
                 self._nearest[block] = n
 
-    def index(self, pixels: Pixels) -> Indexed:
-        """Index of the nearest entry for each pixel; 0 where a pixel is more than half transparent."""
-        packed, clear = self._packed(pixels)
+    def index(self, words: NDArray[np.uint32]) -> Indexed:
+        """Index of the nearest entry for each pixel, its four bytes in a word; 0 where more than half transparent."""
+        packed, clear = self._packed(words)
         blocks = _block(packed)
         indexed: Indexed = self._nearest.take(blocks)
         if not indexed.all():
@@ -147,15 +153,16 @@ class _Palette:
             indexed[clear] = CLEAR
         return indexed
 
-    def _packed(self, pixels: Pixels) -> tuple[NDArray[np.uint32], NDArray[np.bool_] | None]:
+    def _packed(self, words: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[np.bool_] | None]:
         """Each pixel's red, green and blue in one number, and which pixels are clear where any can be."""
         if not self._transparent:
-            whole: NDArray[np.uint32] = np.ascontiguousarray(pixels).view("<u4")[..., 0]
-            return whole & np.uint32(0xFFFFFF), None
+            return words & np.uint32(0xFFFFFF), None
+        pixels = np.ascontiguousarray(words)[..., np.newaxis].view(np.uint8)
         alpha = pixels[..., 3:].astype(np.uint16)
         on_matte = (pixels[..., :3] * alpha + self._matte * (255 - alpha) + 127) // 255
-        red, green, blue = on_matte.astype(np.uint32).transpose(2, 0, 1)
-        return red | green << 8 | blue << 16, alpha[..., 0] < 128
+        red, green, blue = (on_matte[..., channel].astype(np.uint32) for channel in range(3))
+        packed: NDArray[np.uint32] = red | green << np.uint32(8) | blue << np.uint32(16)
+        return packed, alpha[..., 0] < 128
 
 
 def _block(packed: Any) -> Any:
