@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from importlib import import_module
 
+import hypothesis
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 from pictures import check_texts, seen
 
 from convviz import THEMES, AveragePool, Conv, ConvTranspose, ConvvizError, MaxPool, Operation, animate, trace
@@ -14,7 +16,7 @@ from convviz.formats.svg import document
 from convviz.render import Raster
 from convviz.scene import Frame, Text
 from convviz.views import grid, matrix
-from convviz.views._flat import LEAST_CONTRAST, contrast
+from convviz.views._flat import LEAST_CONTRAST, contrast, formatter
 
 OPERATIONS: dict[str, Operation] = {
     "plain": Conv(4, 3),
@@ -160,8 +162,9 @@ def test_stamps_add_up_to_the_output_and_nothing_shown_on_the_way_is_off(name: s
             if "=" in term.text:
                 left, right = term.text.split("=")
                 old, times = left.split(" + ")
-                source, weight = times.split("·")
-                assert number(old) + number(source) * number(weight) == number(right)
+                source, sign, factor = re.split("([·/])", times)
+                product = number(source) * number(factor) if sign == "·" else number(source) / number(factor)
+                assert number(old) + product == number(right)
     shown = table(read(frames.frame(len(frames) - 1), "start", "target", "target-lit"), traced.output.shape)
     np.testing.assert_allclose(shown, traced.output, atol=0.051)
 
@@ -182,6 +185,56 @@ def test_what_is_rounded_on_the_way_does_not_stand_beside_an_equals_sign(op, ord
     said = [text.text for text in read(frame, "sum-term", "sum-end")]
     assert any("≈" in text for text in said)
     assert not any("=" in text for text in said)
+
+
+@hypothesis.given(st.lists(st.floats(-1e300, 1e300, allow_subnormal=False), min_size=1))
+def test_only_a_zero_is_written_as_zero(values: list[float]) -> None:
+    write = formatter(values)
+    for value in values:
+        assert (number(write(value)) == 0) == (value == 0)
+        assert number(write(value)) == pytest.approx(value, rel=0.5)
+
+
+@hypothesis.given(st.lists(st.integers(-999, 999), min_size=1))
+def test_a_short_decimal_is_written_out_whatever_stands_beside_it(thousandths: list[int]) -> None:
+    values = [n / 1000 for n in thousandths]
+    write = formatter([*values, 12.5, 1500.0, 1 / 3])
+    assert [number(write(value)) for value in values] == values
+
+
+@pytest.mark.parametrize(
+    ("x", "weight", "bias", "shown"),
+    [
+        ([[0.04, 1500, 3], [2, 0.5, 7], [1, 1, 1]], [[0.25, 1000], [0.1, -1]], None, None),
+        (None, [[0.1, 0.2], [0.3, 0.4]], 0.05, [1.25, 0.75, 0.55, 1.55]),
+        (None, [[0.25, 12.5], [0.125, -1]], None, None),
+    ],
+    ids=["far apart", "rounding errors", "more digits than the largest"],
+)
+def test_the_digits_that_fit_are_written_and_the_sum_is_exact(x, weight, bias, shown) -> None:
+    traced = trace(Conv(3, 2), x, weight, bias)
+    frames = grid.frames(traced, THEMES["light"])
+    for t in range(len(traced)):
+        frame = frames.frame(t)
+        check_texts(frame)
+        terms = [text.text.split("·") for text in read(frame, "sum-term")]
+        total = sum(number(source) * number(weight) for source, weight in terms) + (bias or 0)
+        (end,) = read(frame, "sum-end")
+        assert total == pytest.approx(traced[t].value, rel=1e-12)
+        assert number(re.split("[=≈]", end.text)[1]) == pytest.approx(traced[t].value, rel=0.02)
+    if shown:
+        last = frames.frame(len(frames) - 1)
+        assert table(read(last, "target", "target-lit"), (4,)).tolist() == shown
+
+
+def test_an_average_that_is_written_in_full_is_equal_and_another_is_not() -> None:
+    traced = trace(AveragePool(5, 3, stride=1))
+    frames = grid.frames(traced, THEMES["light"])
+    for t in range(len(traced)):
+        (end,) = read(frames.frame(t), "sum-end")
+        sign, shown = end.text.split("9 ")[1].split(" ")
+        assert (sign == "=") == (number(shown) == traced[t].value)
+    assert any(" = 1" in read(frames.frame(t), "sum-end")[0].text for t in range(len(traced)))
 
 
 @pytest.mark.parametrize("order", ["gather", "scatter"])

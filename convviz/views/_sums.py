@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -16,7 +16,7 @@ from convviz.ops import AveragePool, MaxPool, Operation
 from convviz.scene import Line, Shape, Text, text_width
 from convviz.theme import Theme
 from convviz.trace import Trace
-from convviz.views._flat import Label, formatter, muted, symbol
+from convviz.views._flat import SIGNIFICANT, Label, formatter, muted, symbol
 from convviz.windows import BEYOND
 
 SIZE = 8.5
@@ -28,6 +28,9 @@ FEWEST_TERMS = 3
 DOTS = Label("…")
 NOTHING = "–"
 """Stands for what is thrown away or does not count."""
+
+Written = tuple[Any, Callable[[Any], str]]
+"""A number and how it is written."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,17 @@ class Figures:
         self._write_weight = formatter(np.ones(0) if trace.weight is None else trace.weight)
         self.bias: Any = 0 if trace.bias is None else trace.bias.reshape(-1)[target]
         self._write_bias = formatter(self.bias)
-        self._write_y = formatter(trace.output, *([] if self.gather else [self.totals]))
+        self._write_y = formatter(trace.output, *([] if self.gather else [self.totals]), noise=self._noise)
+
+    @cached_property
+    def _noise(self) -> float:
+        """How far from its true value a sum can be by rounding: n terms by n roundings of the largest."""
+        if self.greatest or self.trace.output.dtype.kind in "biu":
+            return 0.0
+        weight = np.ones(1) if self.trace.weight is None else self.trace.weight
+        largest = np.abs(self.trace.x).max() * np.abs(weight).max() + abs(float(self.bias))
+        count = len(self.trace.taps) * len(self.reads_channels) + 1
+        return float(count * np.finfo(float).eps * largest)
 
     def _kernel(self, source: int) -> NDArray[Any]:
         """(K,) the weights from a channel of the input to this one of the output; zeros where no group holds both."""
@@ -231,9 +244,16 @@ class Figures:
                 terms.append(Term((self.target(write), Label(" += "), *plus)))
             else:
                 # From the total of before to the total of after, as one would reckon it.
-                old, new = self._write_y(after - product), self._write_y(after)
-                told = times[0].text if len(self.reads_channels) == 1 else _bracketed(self._write_y(product))
-                terms.append(Term((Label(f"{old} + {told} {self._equals} {new}"),)))
+                written: list[Written] = [(after - product, self._write_y), (after, self._write_y)]
+                old, new = (write(value) for value, write in written)
+                if len(self.reads_channels) > 1:
+                    written.append((product, self._write_y))
+                    told = _bracketed(self._write_y(product))
+                else:
+                    told = times[0].text
+                    written.append((self._x[self._cells[t]], self._write_x))
+                    written += [(self._weight[tap], self._write_weight)] if self.weighted else []
+                terms.append(Term((Label(f"{old} + {told} {self._equals(*written)} {new}"),)))
         return terms
 
     def after(self, t: int) -> Term:
@@ -249,22 +269,24 @@ class Figures:
             bias = f" ) / {self.trace[t].divisor}"
         if self.symbols:
             return Term((Label(bias),))
-        return Term((Label(f"{bias} {self._equals} {self.target(t).text}"),))
+        written = [*self._added(t), (self.bias, self._write_bias), (self._output[t], self._write_y)]
+        return Term((Label(f"{bias} {self._equals(*written)} {self.target(t).text}"),))
 
-    @cached_property
-    def _equals(self) -> str:
+    def _equals(self, *written: Written) -> str:
         """The sign before a result: whether all that is written is what it stands for."""
-        pairs = [(self._x, self._write_x), (self._weight, self._write_weight), (self._output, self._write_y)]
-        pairs += [(partial, self._write_y) for partial in self._partials]
-        exact = all(_exact(value, write) for array, write in pairs for value in np.unique(array))
-        return "=" if exact else "≈"
+        return "=" if all(self._exact(*each) for each in written) else "≈"
 
-    @property
-    def _partials(self) -> list[NDArray[Any]]:
-        """What is written out between the cells that are read and those that are written, as outputs are."""
-        if self.gather:
-            return []
-        return [self.totals] if len(self.reads_channels) == 1 else [self.totals, self._products]
+    def _exact(self, value: Any, write: Callable[[Any], str]) -> bool:
+        text = write(value).replace("−", "-").replace("∞", "inf")
+        noise = self._noise if write is self._write_y else 0.0
+        shown = float(text)
+        return shown == value or bool(abs(shown - value) <= max(noise, abs(value) * 10.0**-SIGNIFICANT))
+
+    def _added(self, t: int) -> list[Written]:
+        """Gather order: what the terms of step ``t`` are made of."""
+        step = self.trace[t]
+        read: list[Written] = [(value, self._write_x) for value in self._x[step.reads[step.reads >= 0]]]
+        return read + [(value, self._write_weight) for value in (self._weight[step.taps] if self.weighted else ())]
 
     def _times(self, read: int, tap: int, write: int = 0) -> tuple[Label, ...]:
         """What one link adds, in words; a pooling's links have no weight."""
@@ -331,10 +353,8 @@ class Channels(Figures):
         step = self.trace[t]
         return (np.asarray(step.values)[channel] * self._kernel(channel)[step.taps]).sum()
 
-    @property
-    def _partials(self) -> list[NDArray[Any]]:
-        steps = range(len(self.trace))
-        return [np.array([self.partial(t, channel) for t in steps for channel in self.reads_channels])]
+    def _added(self, t: int) -> list[Written]:
+        return [(self.partial(t, channel), self._write_y) for channel in self.reads_channels]
 
     @cached_property
     def widths(self) -> tuple[float, float, float]:
@@ -457,8 +477,3 @@ def _listed(count: int, room: int, columns: int) -> list[list[int | None]]:
 
 def _bracketed(number: str) -> str:
     return f"({number})" if number.startswith("−") else number
-
-
-def _exact(value: Any, write: Any) -> bool:
-    text = write(value).replace("−", "-").replace("∞", "inf")
-    return float(text) == float(value)
