@@ -14,7 +14,7 @@ from pictures import check_texts, seen
 from convviz import THEMES, AveragePool, Conv, ConvTranspose, ConvvizError, MaxPool, Operation, animate, trace
 from convviz.formats.svg import document
 from convviz.render import Raster
-from convviz.scene import Frame, Text
+from convviz.scene import Frame, Text, text_width
 from convviz.views import grid, matrix
 from convviz.views._flat import LEAST_CONTRAST, contrast, formatter
 
@@ -235,6 +235,28 @@ def test_an_average_that_is_written_in_full_is_equal_and_another_is_not() -> Non
         sign, shown = end.text.split("9 ")[1].split(" ")
         assert (sign == "=") == (number(shown) == traced[t].value)
     assert any(" = 1" in read(frames.frame(t), "sum-end")[0].text for t in range(len(traced)))
+
+
+@pytest.mark.parametrize("op", [ConvTranspose(3, 3, stride=2, padding=1), ConvTranspose(4, 3, padding=2)])
+def test_what_a_stamp_adds_is_written_in_the_rows_that_are_kept(op: Operation) -> None:
+    traced = trace(op, order="scatter")
+    frames = grid.frames(traced, THEMES["light"])
+    for t in range(len(traced)):
+        heights = [text.y for text in read(frames.frame(t), "sum-term")]
+        kept = (traced[t].writes >= 0).reshape(3, 3).sum(axis=1)
+        assert [heights.count(y) for y in sorted(set(heights))] == kept[kept > 0].tolist()
+
+
+@pytest.mark.parametrize("given", ["", "negative"])
+def test_the_commas_of_a_maximum_follow_their_terms_at_once(given: str) -> None:
+    op = MaxPool((7, 5), (3, 2), stride=2, ceil_mode=True)
+    traced = trace(op, **(numbers(op, given) if given else {}))
+    frames = grid.frames(traced, THEMES["light"])
+    for t in range(len(traced)):
+        frame = frames.frame(t)
+        ends = [(text.x + text_width(text.text, text.size), text.y) for text in read(frame, "sum-term", "sum-faint")]
+        for comma in read(frame, "sum-join"):
+            assert min(abs(comma.x - x) for x, y in ends if y == comma.y) < 1e-6
 
 
 @pytest.mark.parametrize("order", ["gather", "scatter"])
