@@ -14,7 +14,7 @@ from pictures import check_texts, seen
 from convviz import THEMES, AveragePool, Conv, ConvTranspose, ConvvizError, MaxPool, Operation, animate, trace
 from convviz.formats.svg import document
 from convviz.render import Raster
-from convviz.scene import Frame, Text, text_width
+from convviz.scene import DOTS_PER_POINT, Frame, Text, text_width
 from convviz.views import grid, matrix
 from convviz.views._flat import LEAST_CONTRAST, contrast, formatter
 
@@ -257,6 +257,14 @@ def test_the_commas_of_a_maximum_follow_their_terms_at_once(given: str) -> None:
         ends = [(text.x + text_width(text.text, text.size), text.y) for text in read(frame, "sum-term", "sum-faint")]
         for comma in read(frame, "sum-join"):
             assert min(abs(comma.x - x) for x, y in ends if y == comma.y) < 1e-6
+
+
+@pytest.mark.parametrize(("op", "some"), [(Conv(12, 5, stride=4, dilation=3, padding=3), False), (Conv(5, 3), True)])
+def test_labels_in_corners_are_left_out_where_they_would_be_too_small(op: Operation, some: bool) -> None:
+    frames = grid.frames(trace(op), THEMES["light"])
+    corners = read(frames.frame(0), "corner")
+    assert bool(corners) == some
+    assert all(text.size * DOTS_PER_POINT >= 7 for text in corners)
 
 
 @pytest.mark.parametrize("order", ["gather", "scatter"])
