@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from importlib import import_module
 
+import hypothesis
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 from pictures import check_texts, seen
 
 from convviz import THEMES, AveragePool, Conv, ConvTranspose, ConvvizError, MaxPool, Operation, animate, trace
 from convviz.formats.svg import document
 from convviz.render import Raster
-from convviz.scene import Frame, Text
+from convviz.scene import DOTS_PER_POINT, Frame, Text, text_width
 from convviz.views import grid, matrix
-from convviz.views._flat import LEAST_CONTRAST, contrast
+from convviz.views._flat import LEAST_CONTRAST, contrast, formatter
 
 OPERATIONS: dict[str, Operation] = {
     "plain": Conv(4, 3),
@@ -160,8 +162,9 @@ def test_stamps_add_up_to_the_output_and_nothing_shown_on_the_way_is_off(name: s
             if "=" in term.text:
                 left, right = term.text.split("=")
                 old, times = left.split(" + ")
-                source, weight = times.split("·")
-                assert number(old) + number(source) * number(weight) == number(right)
+                source, sign, factor = re.split("([·/])", times)
+                product = number(source) * number(factor) if sign == "·" else number(source) / number(factor)
+                assert number(old) + product == number(right)
     shown = table(read(frames.frame(len(frames) - 1), "start", "target", "target-lit"), traced.output.shape)
     np.testing.assert_allclose(shown, traced.output, atol=0.051)
 
@@ -182,6 +185,86 @@ def test_what_is_rounded_on_the_way_does_not_stand_beside_an_equals_sign(op, ord
     said = [text.text for text in read(frame, "sum-term", "sum-end")]
     assert any("≈" in text for text in said)
     assert not any("=" in text for text in said)
+
+
+@hypothesis.given(st.lists(st.floats(-1e300, 1e300, allow_subnormal=False), min_size=1))
+def test_only_a_zero_is_written_as_zero(values: list[float]) -> None:
+    write = formatter(values)
+    for value in values:
+        assert (number(write(value)) == 0) == (value == 0)
+        assert number(write(value)) == pytest.approx(value, rel=0.5)
+
+
+@hypothesis.given(st.lists(st.integers(-999, 999), min_size=1))
+def test_a_short_decimal_is_written_out_whatever_stands_beside_it(thousandths: list[int]) -> None:
+    values = [n / 1000 for n in thousandths]
+    write = formatter([*values, 12.5, 1500.0, 1 / 3])
+    assert [number(write(value)) for value in values] == values
+
+
+@pytest.mark.parametrize(
+    ("x", "weight", "bias", "shown"),
+    [
+        ([[0.04, 1500, 3], [2, 0.5, 7], [1, 1, 1]], [[0.25, 1000], [0.1, -1]], None, None),
+        (None, [[0.1, 0.2], [0.3, 0.4]], 0.05, [1.25, 0.75, 0.55, 1.55]),
+        (None, [[0.25, 12.5], [0.125, -1]], None, None),
+    ],
+    ids=["far apart", "rounding errors", "more digits than the largest"],
+)
+def test_the_digits_that_fit_are_written_and_the_sum_is_exact(x, weight, bias, shown) -> None:
+    traced = trace(Conv(3, 2), x, weight, bias)
+    frames = grid.frames(traced, THEMES["light"])
+    for t in range(len(traced)):
+        frame = frames.frame(t)
+        check_texts(frame)
+        terms = [text.text.split("·") for text in read(frame, "sum-term")]
+        total = sum(number(source) * number(weight) for source, weight in terms) + (bias or 0)
+        (end,) = read(frame, "sum-end")
+        assert total == pytest.approx(traced[t].value, rel=1e-12)
+        assert number(re.split("[=≈]", end.text)[1]) == pytest.approx(traced[t].value, rel=0.02)
+    if shown:
+        last = frames.frame(len(frames) - 1)
+        assert table(read(last, "target", "target-lit"), (4,)).tolist() == shown
+
+
+def test_an_average_that_is_written_in_full_is_equal_and_another_is_not() -> None:
+    traced = trace(AveragePool(5, 3, stride=1))
+    frames = grid.frames(traced, THEMES["light"])
+    for t in range(len(traced)):
+        (end,) = read(frames.frame(t), "sum-end")
+        sign, shown = end.text.split("9 ")[1].split(" ")
+        assert (sign == "=") == (number(shown) == traced[t].value)
+    assert any(" = 1" in read(frames.frame(t), "sum-end")[0].text for t in range(len(traced)))
+
+
+@pytest.mark.parametrize("op", [ConvTranspose(3, 3, stride=2, padding=1), ConvTranspose(4, 3, padding=2)])
+def test_what_a_stamp_adds_is_written_in_the_rows_that_are_kept(op: Operation) -> None:
+    traced = trace(op, order="scatter")
+    frames = grid.frames(traced, THEMES["light"])
+    for t in range(len(traced)):
+        heights = [text.y for text in read(frames.frame(t), "sum-term")]
+        kept = (traced[t].writes >= 0).reshape(3, 3).sum(axis=1)
+        assert [heights.count(y) for y in sorted(set(heights))] == kept[kept > 0].tolist()
+
+
+@pytest.mark.parametrize("given", ["", "negative"])
+def test_the_commas_of_a_maximum_follow_their_terms_at_once(given: str) -> None:
+    op = MaxPool((7, 5), (3, 2), stride=2, ceil_mode=True)
+    traced = trace(op, **(numbers(op, given) if given else {}))
+    frames = grid.frames(traced, THEMES["light"])
+    for t in range(len(traced)):
+        frame = frames.frame(t)
+        ends = [(text.x + text_width(text.text, text.size), text.y) for text in read(frame, "sum-term", "sum-faint")]
+        for comma in read(frame, "sum-join"):
+            assert min(abs(comma.x - x) for x, y in ends if y == comma.y) < 1e-6
+
+
+@pytest.mark.parametrize(("op", "some"), [(Conv(12, 5, stride=4, dilation=3, padding=3), False), (Conv(5, 3), True)])
+def test_labels_in_corners_are_left_out_where_they_would_be_too_small(op: Operation, some: bool) -> None:
+    frames = grid.frames(trace(op), THEMES["light"])
+    corners = read(frames.frame(0), "corner")
+    assert bool(corners) == some
+    assert all(text.size * DOTS_PER_POINT >= 7 for text in corners)
 
 
 @pytest.mark.parametrize("order", ["gather", "scatter"])

@@ -116,44 +116,69 @@ def symbol(letter: str, position: Sequence[int]) -> Label:
     return Label(letter, ",".join(map(str, position)))
 
 
-def formatter(*arrays: Any) -> Callable[[Any], str]:
-    """How the numbers of ``arrays`` are written: all alike, and no longer than can be read in a cell.
+LONGEST_DECIMAL = 5
+"""Characters of a decimal that is written out in full though the others have fewer decimals."""
+MOST_DECIMALS = 4
+SIGNIFICANT = 12
+"""Digits of a float that are told from rounding errors."""
 
-    Integers are written out, floats with one decimal (more where all are small, two where that is exact), very long
-    ones with an exponent.
+
+def formatter(*arrays: Any, noise: float = 0.0) -> Callable[[Any], str]:
+    """How the numbers of ``arrays`` are written: alike where that loses nothing, and no longer than can be read.
+
+    Integers are written out; floats with one decimal, or with more where all are small or are exact with two. A number
+    that this would round has digits of its own: all where they are few, else one that is not 0, so that only a zero is
+    written as one. Very long and very small numbers have an exponent. What is not above ``noise`` is a zero.
 
     >>> formatter([0.5, -2.3])(-2.3), formatter([1.25])(1.25), formatter([7, -3])(-3), formatter([0.031])(0.031)
     ('−2.3', '1.25', '−3', '0.031')
     >>> formatter([5 / 3, 1.0])(5 / 3), formatter([2e9])(2e9), formatter([-0.011, 3.3])(-0.011)
-    ('1.7', '2.0e9', '0.0')
+    ('1.7', '2.0e9', '−0.011')
+    >>> write = formatter([1500.0, 0.25, 0.04321, 0.00004])
+    >>> write(1500), write(0.25), write(0.04321), write(0.00004), write(0)
+    ('1500', '0.25', '0.04', '4e−5', '0')
     """
     flat = [np.asarray(array).reshape(-1) for array in arrays]
     whole = all(array.dtype.kind in "biu" for array in flat)
-    finite = np.concatenate([array.astype(float) for array in flat])
-    finite = np.abs(finite[np.isfinite(finite)])
-    largest = float(finite.max(initial=0.0))
+    values = np.concatenate([array.astype(float) for array in flat])
+    numbers = [_significant(value) for value in np.unique(np.abs(values[np.isfinite(values)])) if value > noise]
+    largest = max(numbers, default=0.0)
     power = floor(log10(largest)) if largest else 0
-    decimals = 0 if whole else max(1 - power, 1 if power < 3 else 0)
-    if decimals == 1 and all(np.array_equal(np.round(array, 2), array) for array in flat):
-        decimals = 1 if all(np.array_equal(np.round(array, 1), array) for array in flat) else 2
+    decimals = 0 if whole else min(max(1 - power, 1 if power < 3 else 0), MOST_DECIMALS)
+    if decimals:
+        tried = range(1, max(decimals, 2) + 1)
+        decimals = next((n for n in tried if all(round(number, n) == number for number in numbers)), decimals)
 
     def write(value: Any) -> str:
-        number = float(value)
+        number = _significant(float(value)) if abs(value) > noise else 0.0
         if np.isinf(number):
             text = "∞" if number > 0 else "-∞"
         elif (power > 5 and abs(number) >= 1000) or (power < -3 and number):
-            text = _exponent(number)
-        else:
-            text = str(int(value)) if whole else f"{number:.{min(max(decimals, 0), 4)}f}"
-        if not any(digit in text for digit in "123456789∞"):
-            text = text.removeprefix("-")  # a small negative number that rounds to nothing
+            text = _exponent(number, 1)
+        elif whole and np.asarray(value).dtype.kind in "biu":
+            text = str(int(value))
+        elif round(number, decimals) == number:
+            text = f"{number:.{decimals}f}"
+        elif len(text := np.format_float_positional(number)) - (number < 0) > LONGEST_DECIMAL:
+            text = _rounded(number, decimals)
         return text.replace("-", "−")
 
     return write
 
 
-def _exponent(number: float) -> str:
-    mantissa, power = f"{number:.1e}".split("e")
+def _significant(number: float) -> float:
+    """Without the rounding errors of what it was computed from."""
+    return float(f"{number:.{SIGNIFICANT}g}")
+
+
+def _rounded(number: float, decimals: int) -> str:
+    """With that many decimals, or as many as show one digit that is not 0."""
+    own = max(decimals, -floor(log10(abs(number))))
+    return f"{number:.{own}f}" if own <= MOST_DECIMALS else _exponent(number, 0)
+
+
+def _exponent(number: float, decimals: int) -> str:
+    mantissa, power = f"{number:.{decimals}e}".split("e")
     return f"{mantissa}e{int(power)}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -16,7 +16,7 @@ from convviz.ops import AveragePool, MaxPool, Operation
 from convviz.scene import Line, Shape, Text, text_width
 from convviz.theme import Theme
 from convviz.trace import Trace
-from convviz.views._flat import Label, formatter, muted, symbol
+from convviz.views._flat import SIGNIFICANT, Label, formatter, muted, symbol
 from convviz.windows import BEYOND
 
 SIZE = 8.5
@@ -28,6 +28,9 @@ FEWEST_TERMS = 3
 DOTS = Label("…")
 NOTHING = "–"
 """Stands for what is thrown away or does not count."""
+
+Written = tuple[Any, Callable[[Any], str]]
+"""A number and how it is written."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,17 @@ class Figures:
         self._write_weight = formatter(np.ones(0) if trace.weight is None else trace.weight)
         self.bias: Any = 0 if trace.bias is None else trace.bias.reshape(-1)[target]
         self._write_bias = formatter(self.bias)
-        self._write_y = formatter(trace.output, *([] if self.gather else [self.totals]))
+        self._write_y = formatter(trace.output, *([] if self.gather else [self.totals]), noise=self._noise)
+
+    @cached_property
+    def _noise(self) -> float:
+        """How far from its true value a sum can be by rounding: n terms by n roundings of the largest."""
+        if self.greatest or self.trace.output.dtype.kind in "biu":
+            return 0.0
+        weight = np.ones(1) if self.trace.weight is None else self.trace.weight
+        largest = np.abs(self.trace.x).max() * np.abs(weight).max() + abs(float(self.bias))
+        count = len(self.trace.taps) * len(self.reads_channels) + 1
+        return float(count * np.finfo(float).eps * largest)
 
     def _kernel(self, source: int) -> NDArray[Any]:
         """(K,) the weights from a channel of the input to this one of the output; zeros where no group holds both."""
@@ -172,10 +185,11 @@ class Figures:
             after[t, hit] = running[cells[hit]]
         return after
 
-    @property
-    def most_kept(self) -> int:
-        """Scatter order: to how many cells of the output a step adds at most."""
-        return int((self.trace.writes >= 0).sum(axis=1).max())
+    @cached_property
+    def kept(self) -> list[list[int]]:
+        """Scatter order: of each step the kernel's rows of the taps whose cells of the output are kept."""
+        rows = np.asarray(self.trace.taps) // self.shape[1]
+        return [rows[writes >= 0].tolist() for writes in self.trace.writes]
 
     @cached_property
     def stamps(self) -> NDArray[np.int64]:
@@ -231,9 +245,16 @@ class Figures:
                 terms.append(Term((self.target(write), Label(" += "), *plus)))
             else:
                 # From the total of before to the total of after, as one would reckon it.
-                old, new = self._write_y(after - product), self._write_y(after)
-                told = times[0].text if len(self.reads_channels) == 1 else _bracketed(self._write_y(product))
-                terms.append(Term((Label(f"{old} + {told} {self._equals} {new}"),)))
+                written: list[Written] = [(after - product, self._write_y), (after, self._write_y)]
+                old, new = (write(value) for value, write in written)
+                if len(self.reads_channels) > 1:
+                    written.append((product, self._write_y))
+                    told = _bracketed(self._write_y(product))
+                else:
+                    told = times[0].text
+                    written.append((self._x[self._cells[t]], self._write_x))
+                    written += [(self._weight[tap], self._write_weight)] if self.weighted else []
+                terms.append(Term((Label(f"{old} + {told} {self._equals(*written)} {new}"),)))
         return terms
 
     def after(self, t: int) -> Term:
@@ -249,29 +270,31 @@ class Figures:
             bias = f" ) / {self.trace[t].divisor}"
         if self.symbols:
             return Term((Label(bias),))
-        return Term((Label(f"{bias} {self._equals} {self.target(t).text}"),))
+        written = [*self._added(t), (self.bias, self._write_bias), (self._output[t], self._write_y)]
+        return Term((Label(f"{bias} {self._equals(*written)} {self.target(t).text}"),))
 
-    @cached_property
-    def _equals(self) -> str:
+    def _equals(self, *written: Written) -> str:
         """The sign before a result: whether all that is written is what it stands for."""
-        pairs = [(self._x, self._write_x), (self._weight, self._write_weight), (self._output, self._write_y)]
-        pairs += [(partial, self._write_y) for partial in self._partials]
-        exact = all(_exact(value, write) for array, write in pairs for value in np.unique(array))
-        return "=" if exact else "≈"
+        return "=" if all(self._exact(*each) for each in written) else "≈"
 
-    @property
-    def _partials(self) -> list[NDArray[Any]]:
-        """What is written out between the cells that are read and those that are written, as outputs are."""
-        if self.gather:
-            return []
-        return [self.totals] if len(self.reads_channels) == 1 else [self.totals, self._products]
+    def _exact(self, value: Any, write: Callable[[Any], str]) -> bool:
+        text = write(value).replace("−", "-").replace("∞", "inf")
+        noise = self._noise if write is self._write_y else 0.0
+        shown = float(text)
+        return shown == value or bool(abs(shown - value) <= max(noise, abs(value) * 10.0**-SIGNIFICANT))
+
+    def _added(self, t: int) -> list[Written]:
+        """Gather order: what the terms of step ``t`` are made of."""
+        step = self.trace[t]
+        read: list[Written] = [(value, self._write_x) for value in self._x[step.reads[step.reads >= 0]]]
+        return read + [(value, self._write_weight) for value in (self._weight[step.taps] if self.weighted else ())]
 
     def _times(self, read: int, tap: int, write: int = 0) -> tuple[Label, ...]:
         """What one link adds, in words; a pooling's links have no weight."""
         source = self.source(read)
         if not self.weighted:
             if self.gather:
-                return (source if self.greatest else Label(_bracketed(source.text), source.subscript),)
+                return (self._part(source),)
             assert self.trace.divisors is not None
             over = Label(f"/{self.trace.divisors[write]}")
             return (source, over) if self.symbols else (Label(_bracketed(source.text) + over.text),)
@@ -280,11 +303,15 @@ class Figures:
             return (weight, source) if read >= 0 else (weight, Label(f"·{source.text}"))
         return (Label(f"{_bracketed(source.text)}·{_bracketed(weight.text)}"),)
 
+    def _part(self, label: Label) -> Label:
+        """A label as it stands in a sum; between commas it needs no brackets."""
+        return label if self.greatest else Label(_bracketed(label.text), label.subscript)
+
     @cached_property
     def widths(self) -> tuple[float, float, float]:
         """Greatest width of what comes before, of a term, and of what comes after, at a font size of 1."""
         sources, weights, targets = (
-            max((Label(_bracketed(each.text), each.subscript).width(1.0) for each in labels), default=0.0)
+            max((self._part(each).width(1.0) for each in labels), default=0.0)
             for labels in (self.sources(), self.weights(), self.targets())
         )
         steps = len(self.trace)
@@ -331,10 +358,8 @@ class Channels(Figures):
         step = self.trace[t]
         return (np.asarray(step.values)[channel] * self._kernel(channel)[step.taps]).sum()
 
-    @property
-    def _partials(self) -> list[NDArray[Any]]:
-        steps = range(len(self.trace))
-        return [np.array([self.partial(t, channel) for t in steps for channel in self.reads_channels])]
+    def _added(self, t: int) -> list[Written]:
+        return [(self.partial(t, channel), self._write_y) for channel in self.reads_channels]
 
     @cached_property
     def widths(self) -> tuple[float, float, float]:
@@ -355,18 +380,24 @@ class Sum:
         kernel = figures.shape
         pitch = term + text_width(figures.between, SIZE)
         self.pitch, self.term = pitch, term
+        # A comma follows its term at once.
+        self.part = 1.0 if figures.greatest else 0.5
         room = int((width - before - after + pitch - term) / pitch)
         if figures.gather:
             taps = np.arange(prod(kernel))
             rows = taps.reshape(kernel) if len(taps) > room and kernel[0] <= most_lines else taps[np.newaxis]
-            self.lines = [_shortened(row.tolist(), max(room, FEWEST_TERMS)) for row in rows]
+            lines = [_shortened(row.tolist(), max(room, FEWEST_TERMS)) for row in rows]
+            self.lines = [lines] * len(figures.trace)
         else:
-            self.lines = _listed(figures.most_kept, max(room, 1), kernel[1] if most_lines > 1 else room)[:most_lines]
-        longest = max(map(len, self.lines))
+            widest = max(kept.count(row) for kept in figures.kept for row in {0, *kept})
+            by_row = widest <= room and most_lines > 1
+            rows_of = figures.kept if by_row else [[0] * len(kept) for kept in figures.kept]
+            self.lines = [_listed(kept, max(room, 1))[:most_lines] for kept in rows_of]
+        longest = max(len(line) for lines in self.lines for line in lines)
         block = before + longest * pitch - (pitch - term) + after
         self.indent = left + max((width - block) / 2, 0.0) + before
         self.first = top + LEADING / 2
-        self.height = LEADING * len(self.lines)
+        self.height = LEADING * max(map(len, self.lines))
 
     @staticmethod
     def least_width(figures: Figures) -> float:
@@ -381,41 +412,40 @@ class Sum:
         """What joins the terms."""
         shapes: list[Shape] = []
         sign = self.figures.between.strip()
-        comma = sign == ","
-        last = len(self.lines) - 1
-        for n, line in enumerate(self.lines if sign else []):
+        comma = self.figures.greatest
+        lines = self.lines[0]  # with a sign between the terms they are those of each step
+        last = len(lines) - 1
+        for n, line in enumerate(lines if sign else []):
             # A plus that a line would end with starts the next one; a comma stays.
             slots = range(1, len(line) + (n < last)) if comma else range(0 if n else 1, len(line))
             for slot in slots:
-                part = 0.25 if comma else 0.5  # of the way from one term to the next
-                x = self.indent + slot * self.pitch - (self.pitch - self.term) * (1 - part)
-                shapes.append(Text(x, self._y(n), sign, SIZE, self.theme.text, "middle", role="sum-join"))
+                end = self.indent + (slot - 1) * self.pitch + self.term
+                x = end if comma else end + (self.pitch - self.term - text_width(sign, SIZE)) / 2
+                shapes.append(Text(x, self._y(n), sign, SIZE, self.theme.text, role="sum-join"))
         return shapes
 
     def shapes(self, t: int) -> list[Shape]:
         """The sum of step ``t``."""
         figures, theme = self.figures, self.theme
-        before, terms = figures.before(t), figures.terms(t)
-        shown = sum(map(len, self.lines))
+        before, terms, lines = figures.before(t), figures.terms(t), self.lines[t]
+        shown = sum(map(len, lines))
         if not figures.gather and len(terms) > shown:
             terms = [*terms[: shown - 1], Term((DOTS,))]
         shapes: list[Shape] = []
         shapes += before.texts(self.indent - before.width(SIZE), self._y(0), SIZE, theme.text, "sum-start")
         faint = []
-        end = self.indent + (len(self.lines[-1]) - 1) * self.pitch + self.term
-        for n, line in enumerate(self.lines):
+        end = self.indent + (len(lines[-1]) - 1) * self.pitch + self.term
+        for n, line in enumerate(lines):
             y = self._y(n)
             for slot, tap in enumerate(line):
-                if tap is not None and tap >= len(terms):
-                    continue
                 term = Term((DOTS,)) if tap is None else terms[tap]
                 wide = term.width(SIZE)
-                x = self.indent + slot * self.pitch + (self.term - wide) / 2
+                x = self.indent + slot * self.pitch + (self.term - wide) * self.part
                 color, role = (muted(theme), "sum-faint") if term.faint else (theme.text, "sum-term")
                 shapes += term.texts(x, y, SIZE, color, "sum-dots" if tap is None else role)
                 if term.faint:
                     faint.append([(x, y + 0.74 * SIZE), (x + wide, y + 0.74 * SIZE)])
-        shapes += figures.after(t).texts(end, self._y(len(self.lines) - 1), SIZE, theme.text, "sum-end")
+        shapes += figures.after(t).texts(end, self._y(len(lines) - 1), SIZE, theme.text, "sum-end")
         shapes.sort(key=lambda shape: isinstance(shape, Text) and shape.fill != theme.text)  # by colour: fewer strokes
         if faint:
             # Without its colour, too, it is seen that these terms add nothing.
@@ -444,21 +474,19 @@ def group_of(op: Operation, target: int) -> range:
     return range(group * each, (group + 1) * each)
 
 
-def _listed(count: int, room: int, columns: int) -> list[list[int | None]]:
-    """``count`` terms, as many in a line as there is room for, in the kernel's own number of columns if they fit.
+def _listed(rows: Sequence[int], room: int) -> list[list[int | None]]:
+    """Terms by the rows that they are in, at most ``room`` in a line.
 
-    >>> _listed(5, 4, 3)
-    [[0, 1, 2], [3, 4, 5]]
+    >>> _listed([0, 0, 2], 3), _listed([0, 0, 0], 2)
+    ([[0, 1], [2]], [[0, 1], [2]])
     """
-    wide = max(min(count, room if room < columns else columns), 1)
-    lines = min(-(-count // wide), MOST_LINES)
-    return [list(range(n * wide, (n + 1) * wide)) for n in range(max(lines, 1))]
+    lines: list[list[int | None]] = []
+    for n, row in enumerate(rows):
+        if not n or row != rows[n - 1] or len(lines[-1]) == room:
+            lines.append([])
+        lines[-1].append(n)
+    return lines or [[]]
 
 
 def _bracketed(number: str) -> str:
     return f"({number})" if number.startswith("−") else number
-
-
-def _exact(value: Any, write: Any) -> bool:
-    text = write(value).replace("−", "-").replace("∞", "inf")
-    return float(text) == float(value)

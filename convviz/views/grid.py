@@ -13,7 +13,7 @@ import numpy as np
 
 from convviz.errors import ConvvizError
 from convviz.ops import show
-from convviz.scene import Frames, Layer, Polygon, Shape, Text, blend, fixed, text_width
+from convviz.scene import DOTS_PER_POINT, Frames, Layer, Polygon, Shape, Text, blend, fixed, text_width
 from convviz.theme import Theme
 from convviz.trace import Trace
 from convviz.views import _caption
@@ -36,6 +36,8 @@ TURNED = "turned by 180°"
 
 VALUE, CORNER = 0.36, 0.22
 """Font sizes, as parts of a cell."""
+LEAST_CORNER = 7 / DOTS_PER_POINT
+"""Font size below which the labels in corners are left out: they could not be read."""
 
 
 @dataclass(frozen=True)
@@ -234,7 +236,7 @@ class Boards:
             ink = readable(fill, self.theme)
             if label:
                 shapes += board.text(label, row, column, size, ink, role=word)
-            if corners and self.plan.corners:
+            if corners and self.plan.corners and self.corner_size >= LEAST_CORNER:
                 shapes += board.text(corners[n], row, column, self.corner_size, ink, corner=True, role="corner")
         return shapes
 
