@@ -49,7 +49,11 @@ def test_the_lines_of_a_file_are_rows_whatever_parts_their_numbers(text: str, tm
 
 @pytest.mark.parametrize(
     ("text", "both"),
-    [("1,5;2,5\n", "commas and semicolons"), ("1;2\n3,4\n", "commas and semicolons"), ("1,5\t2,5\n", "commas and tabs")],
+    [
+        ("1,5;2,5\n", "commas and semicolons"),
+        ("1;2\n3,4\n", "commas and semicolons"),
+        ("1,5\t2,5\n", "commas and tabs"),
+    ],
 )
 def test_commas_that_may_be_decimal_ones_are_refused(text: str, both: str, tmp_path) -> None:
     (tmp_path / "x.csv").write_text(text)
