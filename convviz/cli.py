@@ -146,6 +146,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_picture(render)
     render.add_argument("-o", "--output", required=True, metavar="FILE", help="the file to write; - is stdout")
     render.add_argument("--format", metavar="SUFFIX", help=f"format for -o -: {', '.join(FORMATS)}")
+    render.set_defaults(theme=None)  # in the formats that can, it follows its reader
     render.add_argument("--steps", metavar="all", help="one file a step: -o must hold %%d, as in frame-%%d.pdf")
 
     listing = add("list", _list, "List the named cases.")
@@ -239,13 +240,7 @@ def read_picture(words: str | Sequence[str], folder: str | os.PathLike[str] = ".
 
 
 def _picture(arguments: argparse.Namespace) -> Picture:
-    """The picture in one theme; in the reader's, if the theme is "light,dark"."""
-    theme, comma, dark = arguments.theme.partition(",")
-    if comma and (theme not in THEMES or THEMES[theme].dark != dark.strip()):
-        raise ConvvizError(f'theme is "{arguments.theme}": of two themes, a picture can hold light,dark')
-    animation, step = _animation(argparse.Namespace(**{**vars(arguments), "theme": theme}))
-    if not comma:
-        animation = animation.in_one_theme()
+    animation, step = _animation(arguments)
     suffix = image_format(arguments.format) if arguments.format else None
     return Picture(arguments.name, animation, step, suffix, arguments.alt, arguments.title)
 
@@ -263,7 +258,8 @@ def _add_operation(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_looks(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--theme", default="light", metavar="NAME", help=", ".join(THEMES))
+    themes = f"{', '.join(THEMES)}, or light,dark in .svg and .html"
+    parser.add_argument("--theme", default="light", metavar="NAME", help=themes)
     parser.add_argument("--caption", action="store_true", help="name the operation and the step under the picture")
     parser.add_argument("--transparent", action="store_true", help="leave the background out")
     parser.add_argument("--width", metavar="PIXELS", help="width of the picture")
