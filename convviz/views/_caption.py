@@ -72,7 +72,7 @@ def _entries(legend: Sequence[tuple[str, Sheet]], trace: Trace, theme: Theme) ->
         (DROPPED, True, "not kept", theme.dropped),
     ]
     rows = [row for row in rows if row[:2] in occurring]
-    entries = [(label, color, kind) for kind, _, label, color in rows if color]
+    entries: list[tuple[str, str | None, str]] = [(label, color, kind) for kind, _, label, color in rows if color]
     # What a theme leaves unfilled looks alike; cells that no window covers look like all others there.
     alike = [(label, kind) for kind, _, label, color in rows if not color and kind != UNVISITED]
     if alike:
