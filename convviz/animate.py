@@ -38,9 +38,11 @@ MOST_VIEWS = 4
 class Animation:
     """A picture of an operation's steps. Made by `animate`; ``len()`` is the number of steps."""
 
-    def __init__(self, traced: Trace, frames: Frames) -> None:
+    def __init__(self, traced: Trace, frames: Frames, follows: bool = False) -> None:
         self.trace = traced
         self.frames = frames
+        self.follows = follows
+        """Whether a file of it must follow its reader's colours, light or dark."""
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -142,13 +144,17 @@ class Animation:
 
     def _base64(self, suffix: str) -> str:
         file = BytesIO()
-        self.write(file, suffix)
+        self.in_one_theme().write(file, suffix)
         return b64encode(file.getbuffer()).decode("ascii")
 
     def _writer(self, suffix: str, step: int | None) -> Callable[[Frames, BinaryIO], None]:
         """What writes the picture, or the one step, in the format of ``suffix``."""
         known("format", suffix, FORMATS)
         module = import_module(FORMATS[suffix])
+        if self.follows and not hasattr(module, "THEMED"):
+            raise ConvvizError(
+                f'theme is "light,dark": a {suffix} holds one of them; give one, or save as .svg or .html'
+            )
         if step is None and hasattr(module, "write"):
             return module.write  # type: ignore[no-any-return]
         chosen = self.step_number(0 if step is None else step)
@@ -201,7 +207,7 @@ def animate(
     what: Operation | Trace | str,
     view: str | Sequence[str] | None = None,
     order: str | None = None,
-    theme: str = "light",
+    theme: str | None = None,
     *,
     labels: str | None = None,
     with_transposed: bool = False,
@@ -227,7 +233,8 @@ def animate(
         "gather" or "scatter", see `convviz.trace`; the default is the trace's or the case's own, else "gather". "both"
         shows them side by side and says at the end that they agree; the one with fewer steps holds its last one.
     theme
-        A name in `convviz.THEMES`.
+        A name in `convviz.THEMES`, or "light,dark" for a file that follows its reader's colours, which .svg and .html
+        can be. The default is "light", in those two "light,dark".
     labels
         "values" (the default) or "symbols": what stands in the cells of a view that has any.
     with_transposed
@@ -269,7 +276,7 @@ def animate(
         order = case.order if order is None else order
         with_transposed = with_transposed or case.with_transposed
     views = _views(view)
-    known("theme", theme, THEMES)
+    light, dark = _themes(theme)
     if order is not None:
         known("order", order, (*ORDERS, "both"))
     if labels is not None:
@@ -294,7 +301,7 @@ def animate(
         headings = [heading(traced, traces) for traced in traces for _ in modules]
         return beside(pictures, headings, colors, closing(traces) if order == "both" else "")
 
-    frames, dark = draw(THEMES[theme]), THEMES[theme].dark
+    frames = draw(THEMES[light])
     frames = replace(
         frames,
         dark=(lambda: draw(THEMES[dark])) if dark else None,
@@ -303,7 +310,7 @@ def animate(
         duration=duration,
         plays=plays,
     )
-    return Animation(traces[0], frames)
+    return Animation(traces[0], frames, follows=bool(theme and dark))
 
 
 def _traces(
@@ -326,6 +333,18 @@ def _traces(
             "the transposed of no convolution; leave with_transposed out, or use less"
         )
     return [traced, trace(other, traced.output, traced.weight, order=traced.order)]
+
+
+def _themes(theme: str | None) -> tuple[str, str | None]:
+    """The theme, and the one beside it for dark pages, if any."""
+    if theme is None:
+        return "light", THEMES["light"].dark
+    light, comma, dark = theme.partition(",") if isinstance(theme, str) else (theme, "", "")
+    light, dark = (light.strip(), dark.strip()) if comma else (light, dark)
+    known("theme", light, THEMES)
+    if comma and THEMES[light].dark != dark:
+        raise ConvvizError(f"theme is {shown(theme)}: of two themes, a picture can hold light,dark")
+    return light, dark or None
 
 
 def _views(view: str | Sequence[str] | None) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,9 @@ MOST_PIXELS = 130
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 MOST_BYTES = 1 << 20
 """Of a file of numbers: enough for that many cells, however they are written."""
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+"""Of the numbers of a line in a file; where the comma is the decimal sign, spreadsheets write semicolons."""
+SPACED = re.compile(r"\s*([,;])\s*")
 
 
 def read_array(name: str, given: str) -> NDArray[Any]:
@@ -28,7 +32,8 @@ def read_array(name: str, given: str) -> NDArray[Any]:
 
     Rows are parted by ``;`` and their numbers by commas: ``1,0,-1;2,0,-2``. One row is an array of one axis, with a
     ``;`` at its end one of two. Anything that ends like a file's name is a file: ``.npy``, ``.csv`` or ``.txt`` (a
-    line a row), or an image, whose grey levels from 0 to 255 are the numbers.
+    line a row, its numbers parted by commas, semicolons or tabs), or an image, whose grey levels from 0 to 255 are the
+    numbers.
 
     Raises `ConvvizError`, which calls the array ``name``, where it cannot be read.
 
@@ -78,7 +83,15 @@ def _lines(name: str, path: str) -> list[str]:
         text = _content(name, path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise _unread(name, path, error) from None
-    return [line.strip().rstrip(",") for line in text.splitlines() if line.strip()]
+    lines = [SPACED.sub(r"\1", line.strip()) for line in text.splitlines() if line.strip()]
+    found = [separator for separator in SEPARATORS if any(separator in line for line in lines)]
+    if len(found) > 1:
+        # A comma may part numbers or be a decimal one: which, nobody can tell.
+        both = " and ".join(SEPARATORS[separator] for separator in found[:2])
+        raise ConvvizError(
+            f'{name} is "{path}": it holds {both}; part its numbers by one of them, and write decimals as in 1.5'
+        )
+    return [line.replace(found[0], ",").rstrip(",") for line in lines] if found else lines
 
 
 def _content(name: str, path: str) -> bytes:

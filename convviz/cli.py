@@ -20,7 +20,7 @@ from convviz.formats import FORMATS
 from convviz.markdown import update
 from convviz.ops import OPERATIONS
 from convviz.snippet import PLACES, snippet
-from convviz.spec import SHORT, command, flag_names, known, parameter_names, parse_case, spell, whole_number
+from convviz.spec import SHORT, command, flag_names, known, nearest_of, parameter_names, parse_case, spell, whole_number
 from convviz.theme import THEMES
 from convviz.views import VIEWS
 
@@ -113,7 +113,13 @@ def _interruptible() -> Iterator[None]:
 
 class _Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        return super().parse_known_args(_joined(sys.argv[1:] if args is None else args), namespace)
+        found, unknown = super().parse_known_args(_joined(sys.argv[1:] if args is None else args), namespace)
+        if unknown:  # said here, by the parser of the command, which knows its options
+            options = [option[2:] for option in self._option_string_actions if option.startswith("--")]
+            close = nearest_of(unknown[0].removeprefix("--").partition("=")[0], options)
+            advice = f'; did you mean "--{close}"?' if close and unknown[0].startswith("--") else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{advice}")
+        return found, unknown
 
     def error(self, message: str) -> NoReturn:
         raise ConvvizError(f"{message} (see {self.prog} --help)")
@@ -145,7 +151,8 @@ def _parser() -> argparse.ArgumentParser:
     render = add("render", _render, "Draw one case or operation to a file.")
     _add_picture(render)
     render.add_argument("-o", "--output", required=True, metavar="FILE", help="the file to write; - is stdout")
-    render.add_argument("--format", metavar="SUFFIX", help=f"format for -o -: {', '.join(FORMATS)}")
+    render.add_argument("--format", metavar="SUFFIX", help=f"format, if not that of FILE's name: {', '.join(FORMATS)}")
+    render.set_defaults(theme=None)  # in the formats that can, it follows its reader
     render.add_argument("--steps", metavar="all", help="one file a step: -o must hold %%d, as in frame-%%d.pdf")
 
     listing = add("list", _list, "List the named cases.")
@@ -153,7 +160,7 @@ def _parser() -> argparse.ArgumentParser:
 
     gallery = add("gallery", _gallery, "Draw named cases, all if none is named, to DIR/NAME.gif.")
     gallery.add_argument("folder", metavar="DIR")
-    gallery.add_argument("names", metavar="NAME", nargs="*")
+    gallery.add_argument("names", metavar="NAME", nargs="*", default=[])
     _add_looks(gallery)
 
     describe = add("describe", _describe, "Print the arithmetic of one case or operation.")
@@ -192,7 +199,7 @@ def _add_picture(parser: argparse.ArgumentParser) -> None:
     for name, what in (("x", "the input"), ("weight", "the kernel")):
         text = f'{what}: "1,0,-1;2,0,-2" (rows parted by ;), a .npy or .csv file, or the grey levels of an image'
         numbers.add_argument(f"--{name}", metavar="ARRAY", help=text)
-    numbers.add_argument("--bias", metavar="NUMBER", help="what is added to each output")
+    numbers.add_argument("--bias", metavar="NUMBER", help="what is added to each output; 1,2 for two output channels")
     parser.add_argument("--step", metavar="N", help="the step that a still picture shows, from 0")
 
 
@@ -239,13 +246,7 @@ def read_picture(words: str | Sequence[str], folder: str | os.PathLike[str] = ".
 
 
 def _picture(arguments: argparse.Namespace) -> Picture:
-    """The picture in one theme; in the reader's, if the theme is "light,dark"."""
-    theme, comma, dark = arguments.theme.partition(",")
-    if comma and (theme not in THEMES or THEMES[theme].dark != dark.strip()):
-        raise ConvvizError(f'theme is "{arguments.theme}": of two themes, a picture can hold light,dark')
-    animation, step = _animation(argparse.Namespace(**{**vars(arguments), "theme": theme}))
-    if not comma:
-        animation = animation.in_one_theme()
+    animation, step = _animation(arguments)
     suffix = image_format(arguments.format) if arguments.format else None
     return Picture(arguments.name, animation, step, suffix, arguments.alt, arguments.title)
 
@@ -263,10 +264,11 @@ def _add_operation(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_looks(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--theme", default="light", metavar="NAME", help=", ".join(THEMES))
+    themes = f"{', '.join(THEMES)}, or light,dark in .svg and .html"
+    parser.add_argument("--theme", default="light", metavar="NAME", help=themes)
     parser.add_argument("--caption", action="store_true", help="name the operation and the step under the picture")
     parser.add_argument("--transparent", action="store_true", help="leave the background out")
-    parser.add_argument("--width", metavar="PIXELS", help="width of the picture")
+    parser.add_argument("--width", metavar="PIXELS", help="width of the picture in pixels (as large as it needs)")
     parser.add_argument("--duration", metavar="MS", help="milliseconds a step (1000)")
     parser.add_argument("--plays", metavar="N", help="how often it is played, 0 (the default) for ever")
 

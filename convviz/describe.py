@@ -258,8 +258,8 @@ def _backwards_text(op: Operation) -> str:
     if other is not None:
         return command(other)
     if isinstance(op, Conv):
-        return f"of no transposed convolution: its padding is copied ({op.padding_mode})"
-    return "of no transposed convolution: it is a pooling"
+        return f"none: copied padding ({op.padding_mode}) has no transposed convolution"
+    return "none: a pooling has no transposed convolution"
 
 
 def matrix(op: Operation) -> dict[str, Any] | None:

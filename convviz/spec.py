@@ -17,6 +17,8 @@ from convviz.ops import OPERATIONS, PADDING_WORDS, Operation, show
 SHORT = {"input_size": "-i", "kernel_size": "-k", "stride": "-s", "padding": "-p", "dilation": "-d"}
 """Options of the command line that have a letter."""
 
+OTHER_NAMES = {"deconv": "conv-transpose", "deconvolution": "conv-transpose", "transposed": "conv-transpose"}
+"""What others call an operation whose own name is not like it."""
 _COUNTS = ("in_channels", "out_channels", "groups", "channels")
 
 
@@ -133,11 +135,23 @@ def known(name: str, given: object, names: Iterable[str]) -> None:
 
 def nearest(given: object, known: Iterable[str]) -> str:
     """Advice for a misspelt name."""
+    names = list(known)
+    close = nearest_of(given, names)
+    return f'did you mean "{close}"?' if close else f"known are {', '.join(names)}"
+
+
+def nearest_of(given: object, known: Iterable[str]) -> str | None:
+    """The one that ``given`` is meant to be, if any is like it.
+
+    >>> nearest_of("stirde", ["size", "stride"]), nearest_of("deconv", OPERATIONS), nearest_of("xyz", OPERATIONS)
+    ('stride', 'conv-transpose', None)
+    """
     import difflib  # seldom needed, and slow to load
 
-    names = list(known)
-    close = difflib.get_close_matches(given[:100] if isinstance(given, str) else "", names, n=1, cutoff=0.5)
-    return f'did you mean "{close[0]}"?' if close else f"known are {', '.join(names)}"
+    names, word = list(known), given[:100] if isinstance(given, str) else ""
+    if OTHER_NAMES.get(word.lower()) in names:
+        return OTHER_NAMES[word.lower()]
+    return next(iter(difflib.get_close_matches(word, names, n=1, cutoff=0.5)), None)
 
 
 def _value(name: str, text: str) -> Any:

@@ -39,9 +39,25 @@ def test_deep_pixels_are_grey_levels_too(tmp_path) -> None:
             read_array("x", str(tmp_path / name))
 
 
-def test_a_csv_parted_by_semicolons_is_not_taken_for_a_column(tmp_path) -> None:
-    (tmp_path / "x.csv").write_text("1;2\n3;4\n")
-    with pytest.raises(ConvvizError, match=r'cannot read "1;2"'):
+@pytest.mark.parametrize(
+    "text", ["1,2.5\n3,4\n", "1;2.5\n3;4\n", "1;2.5;\n3;4;\n", "1\t2.5\n3\t4\n", "1,\t2.5\n3 , 4\n"]
+)
+def test_the_lines_of_a_file_are_rows_whatever_parts_their_numbers(text: str, tmp_path) -> None:
+    (tmp_path / "x.csv").write_text(text)
+    assert read_array("x", str(tmp_path / "x.csv")).tolist() == [[1, 2.5], [3, 4]]
+
+
+@pytest.mark.parametrize(
+    ("text", "both"),
+    [
+        ("1,5;2,5\n", "commas and semicolons"),
+        ("1;2\n3,4\n", "commas and semicolons"),
+        ("1,5\t2,5\n", "commas and tabs"),
+    ],
+)
+def test_commas_that_may_be_decimal_ones_are_refused(text: str, both: str, tmp_path) -> None:
+    (tmp_path / "x.csv").write_text(text)
+    with pytest.raises(ConvvizError, match=rf"^x is .*it holds {both}; .* write decimals as in 1\.5$"):
         read_array("x", str(tmp_path / "x.csv"))
 
 

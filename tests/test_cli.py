@@ -87,6 +87,13 @@ def test_describe_tells_sizes_formula_and_layer(capsys):
     assert told["direct"]["output_size"] == [3, 3]
 
 
+def test_describe_says_what_has_no_transposed_convolution(capsys):
+    assert cli.main(["describe", "max-pool", "-i", "4", "-k", "2"]) == 0
+    assert "none: a pooling has no transposed convolution" in capsys.readouterr().out
+    assert cli.main(["describe", "conv", "-i", "4", "-k", "3", "-p", "1", "--padding-mode", "reflect"]) == 0
+    assert "none: copied padding (reflect) has no transposed convolution" in capsys.readouterr().out
+
+
 def test_describe_needs_no_picture(capsys):
     # A layer of a real network, far too large to draw.
     assert cli.main(["describe", "conv", "-i", "224", "-k", "7", "-s", "2", "-p", "3", "--in-channels", "3",
@@ -108,7 +115,11 @@ BAD = {
     "unknown theme": ([*RENDER, "--theme", "lihgt"], 'theme is "lihgt": did you mean "light"?'),
     "unknown view": ([*RENDER, "--view", "stak"], 'view is "stak": did you mean "stack"?'),
     "unknown order": ([*RENDER, "--order", "scater"], 'did you mean "scatter"?'),
-    "unknown option": ([*RENDER, "--them", "light"], "unrecognized arguments: --them"),
+    "unknown option": ([*RENDER, "--them", "light"], 'unrecognized arguments: --them light; did you mean "--theme"?'),
+    "misspelt option": ([*RENDER, "--stirde=2"], 'did you mean "--stride"? (see convviz render --help)'),
+    "cut option": ([*RENDER, "--kernel", "3"], 'did you mean "--kernel-size"? (see convviz render --help)'),
+    "option like none": ([*RENDER, "--zzzzz"], "unrecognized arguments: --zzzzz (see convviz render --help)"),
+    "another's name": (["render", "deconv"], 'name is "deconv": did you mean "conv-transpose"?'),
     "huge size": ([*RENDER, "-i", "100000"], "input_size"),
     "size past all numbers": ([*RENDER, "-i", "9" * 30], "input_size is"),
     "large but traceable": ([*RENDER, "-i", "400"], "input_size is 400,400: a plane of the picture would be 400 x 400"),
@@ -177,6 +188,18 @@ def test_a_kernel_may_start_with_a_minus(words, tmp_path):
         cli.main(["render", "conv", "-i", "5", *words, "--x", "-.5,1,1,1,1" + ";0,0,0,0,0" * 4, "-o", str(path)]) == 0
     )
     assert path.read_bytes().startswith(b"GIF89a")
+
+
+def test_what_gallery_needs_is_said(capsys):
+    assert cli.main(["gallery"]) == 2
+    assert "are required: DIR (see convviz gallery --help)" in capsys.readouterr().err
+
+
+def test_a_format_goes_before_the_suffix_of_the_file(tmp_path):
+    path = tmp_path / "a.gif"
+    assert cli.main([*RENDER, "--format", "png", "-o", str(path)]) == 0
+    with Image.open(path) as image:
+        assert image.format == "PNG"
 
 
 def test_a_missing_command_is_said(capsys):

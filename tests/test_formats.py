@@ -298,10 +298,24 @@ def test_themes_for_light_and_dark_pages_draw_the_same_shapes(view, order, capti
                         np.testing.assert_array_equal(a.points, b.points)
 
 
-def test_only_the_light_theme_has_a_dark_side():
-    for name in THEMES:
-        told = written(animate("padding_strides", theme=name), ".svg").decode()
-        assert ("prefers-color-scheme" in told) == (name == "light")
+@pytest.mark.parametrize("suffix", [".svg", ".html"])
+def test_a_file_follows_its_reader_unless_one_theme_is_asked_for(suffix):
+    for name in (None, "light,dark", "light, dark", *THEMES):
+        told = written(animate("padding_strides", theme=name), suffix).decode()
+        assert ("prefers-color-scheme" in told) == (name not in THEMES), name
+    light, both, default = (animate("padding_strides", theme=name) for name in ("light", "light,dark", None))
+    assert written(both, suffix) == written(default, suffix) != written(light, suffix)
+
+
+def test_two_themes_are_refused_where_a_file_holds_one():
+    both, default = animate("padding_strides", theme="light,dark"), animate("padding_strides")
+    for suffix in set(FORMATS) - {".svg", ".html"}:
+        with pytest.raises(ConvvizError, match=r'^theme is "light,dark": .* save as \.svg or \.html$'):
+            written(both, suffix)
+    assert both._repr_mimebundle_()["image/png"] == default._repr_mimebundle_()["image/png"]  # what a notebook shows
+    for wrong in ("dark,light", "light,reference", "light,", "light,dark,light"):
+        with pytest.raises(ConvvizError, match=r"of two themes, a picture can hold light,dark$"):
+            animate("padding_strides", theme=wrong)
 
 
 def test_an_svg_moves_by_css_alone_and_says_what_it_is():

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from convviz import THEMES, Conv, ConvTranspose, animate, trace
+from convviz import THEMES, Conv, ConvTranspose, MaxPool, Operation, animate, trace
 from convviz.cases import GUIDE
 from convviz.render import Raster
-from convviz.scene import DOTS_PER_POINT, blend, rgb, text_width
+from convviz.scene import DOTS_PER_POINT, Polygon, Text, blend, rgb, text_width
 from convviz.views import stack
 
 STACKED = {name: case.op for name, case in GUIDE.items()}
@@ -142,6 +142,42 @@ def test_nothing_is_clipped(name, caption):
         pixels = np.asarray(picture.image(t))[..., :3]
         for edge in (pixels[:3], pixels[-3:], pixels[:, :3], pixels[:, -3:]):
             assert (edge == border).all()
+
+
+def legend(op: Operation, theme: str = "light", **how: str) -> tuple[list[str], list[Polygon]]:
+    """The words of the legend, and the squares beside them."""
+    shapes = animate(op, theme=theme, caption=True, **how).frames.frame(0).shapes
+    parts = [shape for shape in shapes if shape.role == "legend"]
+    words = [part.text for part in parts if isinstance(part, Text)]
+    return words, [part for part in parts if isinstance(part, Polygon)]
+
+
+@pytest.mark.parametrize("view", ["stack", "grid"])
+def test_the_legend_names_every_kind_of_cell(view: str) -> None:
+    words, squares = legend(Conv(5, 3, padding=1), "reference", view=view)
+    assert words == ["input", "output", "padding"]
+    assert [(square.fill is None, square.dash is None) for square in squares] == [(0, 1), (0, 1), (1, 0)]
+    words, squares = legend(ConvTranspose(3, 3, stride=2, padding=1), "reference", view=view)
+    assert (words[-1], squares[-1].fill) == ("padding, inserted zero", None)
+
+
+@pytest.mark.parametrize("view", ["stack", "grid"])
+def test_the_legend_tells_the_greatest_from_the_output(view: str) -> None:
+    words, squares = legend(MaxPool(4, 2), view=view)
+    fills = dict(zip(words, [square.fill for square in squares], strict=True))
+    assert fills["greatest"] == fills["input"] != fills["output"]
+
+
+@pytest.mark.parametrize(
+    ("op", "says"),
+    [
+        (Conv(4, 3, stride=2, padding=1), "padding, not read"),
+        (MaxPool(4, 3, stride=2, padding=1), "padding, not read"),
+        (ConvTranspose(4, 2, padding=2), "cropped"),
+    ],
+)
+def test_the_legend_says_why_cells_take_no_part(op: Operation, says: str) -> None:
+    assert [word for word in legend(op)[0] if "not read" in word or "cropped" in word] == [says]
 
 
 @pytest.mark.parametrize("name", ["light", "dark", "reference"])

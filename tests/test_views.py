@@ -294,6 +294,24 @@ def test_the_matrix_holds_its_entries_and_lights_those_of_the_step(name: str, or
     assert [number(text.text) for text in shown] == traced.output.reshape(-1).tolist()
 
 
+@pytest.mark.parametrize(
+    ("op", "order", "says"),
+    [
+        (ConvTranspose(2, 3), "gather", "C 4×16, used by columns"),
+        (ConvTranspose(2, 3), "scatter", "C 4×16, used by rows"),
+        (Conv(4, 3), "gather", "C 4×16"),
+        (Conv(4, 3), "scatter", "C 4×16, used by columns"),
+    ],
+)
+def test_the_heading_says_which_way_the_matrix_is_used(op: Operation, order: str, says: str) -> None:
+    frames = matrix.frames(trace(op, order=order), THEMES["light"])
+    middle = frames.frame(len(frames) // 2)
+    assert says in [shape.text for shape in middle.shapes if isinstance(shape, Text)]
+    lit = [text.box for text in read(middle, "entry-lit") if text.box]
+    assert len(lit) > 1
+    assert len({box[1 - ("columns" in says)] for box in lit}) == 1
+
+
 def test_a_matrix_too_large_to_read_is_elided_in_the_middle() -> None:
     frames = matrix.frames(trace(Conv(8, 3)), THEMES["light"], labels="symbols")
     shapes = frames.frame(0).shapes

@@ -9,6 +9,8 @@ from typing import BinaryIO
 from convviz.formats import svg
 from convviz.scene import Frames, rgb
 
+THEMED = True
+"""As in `convviz.formats.svg`."""
 PAGE = """<!doctype html>
 <html lang="en">
 <head>

@@ -22,6 +22,8 @@ import numpy as np
 from convviz.errors import ConvvizError
 from convviz.scene import Frames, Layer, Points, Polygon, Shape, Text, text_width
 
+THEMED = True
+"""Whether a file of this format can hold two themes and follow its reader's colours."""
 UNITS = 10
 """To a pixel."""
 MOST_BYTES = 8 << 20

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from convviz import describe
+from convviz.ops import ConvTranspose
 from convviz.scene import Frames, Layer, Line, Polygon, Shape, Text, fixed, moved, text_width
 from convviz.theme import Theme
 from convviz.trace import Trace
@@ -42,7 +43,7 @@ def _captioned(frames: Frames, trace: Trace, theme: Theme, legend: Sequence[tupl
         y += LEADING
     step_y = y
     y += LEADING * len(_wrap(_longest_step(trace), inner))
-    legend_shapes, y = _legend(_entries(legend, theme), y + 0.2 * LEADING, inner, theme)
+    legend_shapes, y = _legend(_entries(legend, trace, theme), y + 0.2 * LEADING, inner, theme)
 
     def step(t: int) -> Sequence[Shape]:
         return [
@@ -55,9 +56,9 @@ def _captioned(frames: Frames, trace: Trace, theme: Theme, legend: Sequence[tupl
     return replace(frames, width=width, height=y + MARGIN - LEADING / 2, layers=layers)
 
 
-def _entries(legend: Sequence[tuple[str, Sheet]], theme: Theme) -> list[tuple[str, str, str]]:
+def _entries(legend: Sequence[tuple[str, Sheet]], trace: Trace, theme: Theme) -> list[tuple[str, str | None, str]]:
     """Label, colour and kind of each cell that occurs, in a fixed order."""
-    occurring = {(kind, sheet.written) for kind, sheet in legend}
+    occurring = {(kind, sheet.written): sheet for kind, sheet in legend}
     rows = [
         (DATA, False, "input", theme.data),
         (PADDING, False, "padding", theme.padding),
@@ -65,15 +66,33 @@ def _entries(legend: Sequence[tuple[str, Sheet]], theme: Theme) -> list[tuple[st
         (BEYOND, False, "not counted", theme.dropped),
         (WINNER, False, "greatest", theme.target),
         (UNVISITED, False, "not read", theme.unvisited),
-        (DROPPED, False, "cropped or not read", theme.dropped),
+        (DROPPED, False, _dropped(occurring.get((DROPPED, False)), trace), theme.dropped),
         (DATA, True, "output", theme.target),
         (UNVISITED, True, "not written", theme.unvisited),
         (DROPPED, True, "not kept", theme.dropped),
     ]
-    return [(label, color, kind) for kind, written, label, color in rows if color and (kind, written) in occurring]
+    rows = [row for row in rows if row[:2] in occurring]
+    entries: list[tuple[str, str | None, str]] = [(label, color, kind) for kind, _, label, color in rows if color]
+    # What a theme leaves unfilled looks alike; cells that no window covers look like all others there.
+    alike = [(label, kind) for kind, _, label, color in rows if not color and kind != UNVISITED]
+    if alike:
+        entries.append((", ".join(label for label, _ in alike), None, PADDING))
+    return entries
 
 
-def _legend(entries: list[tuple[str, str, str]], y: float, inner: float, theme: Theme) -> tuple[list[Shape], float]:
+def _dropped(sheet: Sheet | None, trace: Trace) -> str:
+    """What to call the cells of the plane that is read which take no part."""
+    if sheet is None:
+        return ""
+    cropped = (~sheet.on_canvas)[sheet.kinds == DROPPED]
+    if cropped.any():
+        return "cropped" if cropped.all() else "cropped or not read"
+    return "zero, not read" if isinstance(trace.op, ConvTranspose) else "padding, not read"
+
+
+def _legend(
+    entries: list[tuple[str, str | None, str]], y: float, inner: float, theme: Theme
+) -> tuple[list[Shape], float]:
     shapes: list[Shape] = []
     x = MARGIN
     for label, color, kind in entries:
@@ -82,9 +101,13 @@ def _legend(entries: list[tuple[str, str, str]], y: float, inner: float, theme: 
             x, y = MARGIN, y + LEADING
         box = np.array([(0, 0), (1, 0), (1, 1), (0, 1)]) * SWATCH + (x, y - SWATCH / 2)
         dash = None if kind in (DATA, UNVISITED, WINNER) else (1.6, 1.2)
-        shapes.append(Polygon(box, color, stroke=theme.line, width=0.6, dash=dash, role="legend"))
+        middle = box.mean(axis=0)
+        fill = theme.data if kind == WINNER else color  # it is a cell of the input
+        shapes.append(Polygon(box, fill, stroke=theme.line, width=0.6, dash=dash, role="legend"))
         if kind == INSERTED:
-            shapes.append(Polygon((box - box.mean(axis=0)) * 0.36 + box.mean(axis=0), stroke=theme.line, width=0.4))
+            shapes.append(Polygon((box - middle) * 0.36 + middle, stroke=theme.line, width=0.4))
+        elif kind == WINNER:
+            shapes.append(Polygon((box - middle) * 0.6 + middle, color, stroke=theme.line, width=0.6))
         elif kind in (BEYOND, DROPPED, UNVISITED):
             shapes.append(Line(CROSS * SWATCH + (x, y - SWATCH / 2), theme.line, 0.4))
         shapes.append(Text(x + SWATCH + 3, y, label, SIZE, theme.text, role="legend"))

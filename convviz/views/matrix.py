@@ -248,7 +248,9 @@ class Matrix:
         over = self.c.left + self.c.width / 2, self.c.top - HEADING_SPACE - FORMULA_SPACE / 2
         shapes: list[Shape] = [Text(*over, formula, FORMULA, theme.text, "middle", role="formula")]
         size = f"{self.c.rows.count}×{self.c.columns.count}"
-        words = [f"C {size}, used by columns", f"C {size}", "C"] if self.turned else [f"C {size}", "C"]
+        words = [f"C {size}", "C"]
+        if self.turned or not self.by_row:
+            words.insert(0, f"C {size}, used by {'rows' if self.by_row else 'columns'}")
         heading = next((w for w in words if text_width(w, HEADING) <= self.c.width + SPACE), words[-1])
         for table, text in ((self.y, "y"), (self.c, heading), (self.x, "x")):
             x = table.left + table.width / 2
@@ -257,6 +259,12 @@ class Matrix:
         equals = (self.y.left + self.y.width + self.c.left) / 2
         shapes.append(Text(equals, self.middle, "=", FORMULA, theme.text, "middle", role="equals"))
         return shapes
+
+    @property
+    def by_row(self) -> bool:
+        """Whether a step uses a row of C, not a column."""
+        # Gather takes a row of the matrix that stands before x, scatter a column; that of Cᵀ is the other one of C.
+        return self.gather != self.turned
 
     # What a step leaves and shows
 
@@ -283,8 +291,7 @@ class Matrix:
     def band(self, t: int) -> list[Shape]:
         """The row or the column of C that the step uses."""
         theme = self.theme
-        # Gather takes a row of C, scatter a column; of the transposed matrix it is the other way round.
-        by_row = self.gather != self.turned
+        by_row = self.by_row
         ruler = self.c.rows if by_row else self.c.columns
         at = ruler.place(self._own(t))
         shapes: list[Shape] = []
