@@ -23,6 +23,7 @@ from convviz.theme import THEMES, Theme
 from convviz.trace import ORDERS, Trace, trace
 from convviz.views import LABELS, VIEWS
 from convviz.views.beside import beside, closing, heading
+from convviz.views.caption import captioned
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -295,11 +296,12 @@ def animate(
         for traced in traces:
             for module in modules:
                 options = {"labels": labels} if labels and hasattr(module, "LABELLED") else {}
-                pictures.append(module.frames(traced, colors, caption=caption, **options))
-        if len(pictures) == 1:
-            return pictures[0]
-        headings = [heading(traced, traces) for traced in traces for _ in modules]
-        return beside(pictures, headings, colors, closing(traces) if order == "both" else "")
+                pictures.append(module.frames(traced, colors, **options))
+        picture = pictures[0]
+        if len(pictures) > 1:
+            headings = [heading(traced, traces) for traced in traces for _ in modules]
+            picture = beside(pictures, headings, colors, closing(traces) if order == "both" else "")
+        return captioned(picture, colors) if caption else picture
 
     frames = draw(THEMES[light])
     frames = replace(

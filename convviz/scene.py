@@ -96,6 +96,10 @@ class Frame:
     shapes: tuple[Shape, ...]
 
 
+Entry = tuple[str, str | None, str]
+"""Of a legend: label, colour (None is unfilled) and kind of a sort of cell."""
+
+
 @dataclass(frozen=True)
 class Frames:
     """A moving picture: layers of shapes over ``count`` steps, and how it is to be played."""
@@ -111,6 +115,9 @@ class Frames:
     """What the whole picture shows, in words: its alt text."""
     step_text: Callable[[int], str] = str
     """What a step shows, in words."""
+    about: tuple[str, ...] = ()
+    """Its title and its parameters, a line each, as a caption says them."""
+    legend: tuple[Entry, ...] = ()
     transparent: bool = False
     """Whether the background is left out; its colour is then what soft edges are made for."""
     pixel_width: int | None = None

@@ -17,6 +17,7 @@ from convviz.render import Raster
 from convviz.scene import DOTS_PER_POINT, Frame, Text, text_width
 from convviz.views import grid, matrix
 from convviz.views._flat import LEAST_CONTRAST, contrast, formatter
+from convviz.views.caption import captioned
 
 OPERATIONS: dict[str, Operation] = {
     "plain": Conv(4, 3),
@@ -74,7 +75,8 @@ def test_no_text_is_clipped_overlaps_or_is_too_faint(view: str, name: str, order
     looks += [("reference", "values", ""), ("reference", "symbols", ""), ("light", "symbols", "negative")]
     for n, (theme, labels, given) in enumerate(looks):
         traced = trace(op, order=order, **(numbers(op, given) if given else {}))
-        frames = module.frames(traced, THEMES[theme], labels=labels, caption=n == 1)
+        frames = module.frames(traced, THEMES[theme], labels=labels)
+        frames = captioned(frames, THEMES[theme]) if n == 1 else frames
         for t in sorted({len(traced) // 2, len(traced) - 1}):
             for text, under in check_texts(frames.frame(t)):
                 assert contrast(text.fill, under) >= LEAST_CONTRAST, (text, under)
@@ -365,6 +367,24 @@ def test_views_laid_side_by_side_take_the_steps_together() -> None:
     assert len(picture) == len(parts[0])
     assert picture.frames.width == pytest.approx(sum(part.width for part in parts))
     assert animate("padding_strides", view=("stack", "grid")).frames.width == picture.frames.width
+
+
+@pytest.mark.parametrize(
+    "picture", [{"view": "stack,grid,matrix"}, {"view": "grid", "order": "both"}, {"with_transposed": True}]
+)
+def test_pictures_side_by_side_have_one_caption(picture: dict[str, object]) -> None:
+    frames = animate("padding_strides", caption=True, **picture).frames
+    alone = animate("padding_strides", **picture).frames
+    for t in (0, len(frames) // 2, len(frames) - 1):
+        shapes = [shape for shape in frames.frame(t).shapes if isinstance(shape, Text)]
+        words = [shape for shape in shapes if shape.role in {"caption", "step", "legend"}]
+        legend = [shape.text for shape in words if shape.role == "legend"]
+        assert len(legend) == len(set(legend))
+        assert {"input", "padding", "output"} <= set(legend)
+        operations = 2 if "with_transposed" in picture else 1
+        assert [shape.role for shape in words].count("caption") == 2 * operations
+        assert " ".join(shape.text for shape in words if shape.role == "step") == frames.step_text(t)
+        assert all(alone.height < shape.y < frames.height for shape in words)
 
 
 def test_many_pictures_stand_in_two_rows_without_touching() -> None:

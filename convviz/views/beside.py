@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from convviz.describe import title
-from convviz.scene import DOTS_PER_POINT, Frames, Layer, Shape, Text, fixed, moved, text_width
+from convviz.scene import DOTS_PER_POINT, Entry, Frames, Layer, Shape, Text, fixed, moved, text_width
 from convviz.theme import Theme
 from convviz.trace import Trace
 
@@ -51,6 +51,11 @@ def beside(pictures: Sequence[Frames], headings: Sequence[str], theme: Theme, cl
     if closing:
         line = Text(width / 2, down + below / 2 - 4, closing, CLOSING, theme.text, "middle", role="closing")
         layers.append(Layer("moving", lambda t: [line] if t == count else []))
+    # Flat pictures tone colours down: a sort of cell is explained once, by the first colour.
+    legend: dict[str, Entry] = {}
+    for picture in pictures:
+        for entry in picture.legend:
+            legend.setdefault(entry[0], entry)
     pixels = round(width * DOTS_PER_POINT)
 
     def step_text(t: int) -> str:
@@ -67,6 +72,8 @@ def beside(pictures: Sequence[Frames], headings: Sequence[str], theme: Theme, cl
         name=" and ".join(dict.fromkeys(picture.name for picture in pictures)),
         title=" ".join(dict.fromkeys(picture.title for picture in pictures)),
         step_text=step_text,
+        about=tuple(line for about in dict.fromkeys(picture.about for picture in pictures) for line in about),
+        legend=tuple(legend.values()),
         pixel_width=WIDEST if pixels > WIDEST else None,
     )
 

@@ -16,7 +16,7 @@ from convviz.ops import show
 from convviz.scene import DOTS_PER_POINT, Frames, Layer, Polygon, Shape, Text, blend, fixed, text_width
 from convviz.theme import Theme
 from convviz.trace import Trace
-from convviz.views import _caption
+from convviz.views import caption
 from convviz.views._flat import Board, Cells, Label, fitting, muted, readable, tinted
 from convviz.views._planes import DATA, DROPPED, WINNER, Sheet, lift, sheets
 from convviz.views._sums import MOST_LINES, Channels, Figures, Sum, group_of
@@ -330,7 +330,7 @@ def plan(trace: Trace, theme: Theme) -> Plan:
     )
 
 
-def frames(trace: Trace, theme: Theme, caption: bool = False, labels: str = "values") -> Frames:
+def frames(trace: Trace, theme: Theme, labels: str = "values") -> Frames:
     """The numbers of ``trace``, one frame a step; ``labels`` "symbols" writes x, w and y with subscripts.
 
     Channels are rows, and their sums show what each channel of the input adds.
@@ -370,4 +370,4 @@ def frames(trace: Trace, theme: Theme, caption: bool = False, labels: str = "val
     legend = [(str(kind), sheet) for sheet in sheets(trace) for kind in np.unique(sheet.kinds)]
     if figures.greatest:
         legend.append((WINNER, rows[0].source.sheet))
-    return _caption.worded(picture, trace, tinted(theme), legend if caption else None)
+    return caption.worded(picture, trace, tinted(theme), legend)

@@ -18,7 +18,7 @@ from convviz.ops import ConvTranspose, MaxPool
 from convviz.scene import Frames, Layer, Points, Polygon, Shape, Text, blend, fixed, text_width
 from convviz.theme import Theme
 from convviz.trace import Trace
-from convviz.views import _caption
+from convviz.views import caption
 from convviz.views._flat import THICK, Label, fitting, muted, readable, tinted
 from convviz.views._planes import sheets
 from convviz.views._sums import Figures, Sum
@@ -350,7 +350,7 @@ class Matrix:
         return blend(self.theme.window, color, self.theme.window_opacity)
 
 
-def frames(trace: Trace, theme: Theme, caption: bool = False, labels: str = "values") -> Frames:
+def frames(trace: Trace, theme: Theme, labels: str = "values") -> Frames:
     """``trace`` as a product of a matrix and a vector, one frame a step; ``labels`` as in the view "grid"."""
     if trace.channels:
         raise ConvvizError(f'in_channels is {trace.op.in_channels}: the view "matrix" shows one channel; use "grid"')
@@ -374,7 +374,7 @@ def frames(trace: Trace, theme: Theme, caption: bool = False, labels: str = "val
     bottom = MARGIN + height + SUM_SPACE + total.height
     picture = Frames(wide + 2 * MARGIN, bottom + MARGIN - 3, len(trace), theme.background, layers)
     legend = [(str(kind), sheet) for sheet in sheets(trace) for kind in np.unique(sheet.kinds)]
-    return _caption.worded(picture, trace, tinted(theme), legend if caption else None)
+    return caption.worded(picture, trace, tinted(theme), legend)
 
 
 def _boards(trace: Trace, figures: Figures, theme: Theme) -> Boards:

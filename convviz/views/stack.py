@@ -18,7 +18,7 @@ from convviz.errors import ConvvizError
 from convviz.scene import DOTS_PER_POINT, Frames, Layer, Line, Points, Polygon, Shape, Text, fixed, text_width
 from convviz.theme import Theme
 from convviz.trace import Trace
-from convviz.views import _caption
+from convviz.views import caption
 from convviz.views._planes import (
     BEYOND,
     CROSS,
@@ -50,7 +50,7 @@ PILED = 0.7
 MOST_PILED = 6
 """Channels or groups that are all drawn; of more, the first three and the last."""
 LEAST_CELL = 2 / DOTS_PER_POINT
-NOTE = _caption.SIZE
+NOTE = caption.SIZE
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ def _skipped(drawn: tuple[int, ...]) -> list[int]:
     return [b - a - 1 for a, b in pairwise(drawn)]
 
 
-def frames(trace: Trace, theme: Theme, caption: bool = False) -> Frames:
+def frames(trace: Trace, theme: Theme) -> Frames:
     """The stack picture of ``trace``, one frame a step."""
     stack = layout(trace)
     below, above = stack.levels[0][0], stack.levels[-1][0]
@@ -211,7 +211,7 @@ def frames(trace: Trace, theme: Theme, caption: bool = False) -> Frames:
     kinds = [(kind, plane.sheet) for plane in (below, above) for kind in np.unique(plane.sheet.kinds)]
     if trace.winners is not None:
         kinds.append((WINNER, below.sheet))
-    return _caption.worded(picture, trace, theme, kinds if caption else None)
+    return caption.worded(picture, trace, theme, kinds)
 
 
 @dataclass(frozen=True)

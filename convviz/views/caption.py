@@ -9,7 +9,7 @@ import numpy as np
 
 from convviz import describe
 from convviz.ops import ConvTranspose
-from convviz.scene import Frames, Layer, Line, Polygon, Shape, Text, fixed, moved, text_width
+from convviz.scene import Entry, Frames, Layer, Line, Polygon, Shape, Text, fixed, moved, text_width
 from convviz.theme import Theme
 from convviz.trace import Trace
 from convviz.views._planes import BEYOND, CROSS, DATA, DROPPED, INSERTED, PADDING, UNVISITED, WINNER, Sheet
@@ -21,29 +21,31 @@ LEAST_WIDTH = 170.0
 SWATCH = 7.0
 
 
-def worded(frames: Frames, trace: Trace, theme: Theme, legend: Sequence[tuple[str, Sheet]] | None = None) -> Frames:
-    """``frames`` with the texts that every picture has and, where a legend is given, a caption strip."""
-    frames = replace(
+def worded(frames: Frames, trace: Trace, theme: Theme, legend: Sequence[tuple[str, Sheet]]) -> Frames:
+    """``frames`` with the texts that every picture has, and what a caption strip under it would say."""
+    return replace(
         frames,
         name=describe.title(trace.op),
         title=describe.alt_text(trace.op, trace.order),
         step_text=lambda t: describe.step_text(trace, t),
+        about=(describe.title(trace.op), describe.parameters(trace.op)),
+        legend=_entries(legend, trace, theme),
     )
-    return frames if legend is None else _captioned(frames, trace, theme, legend)
 
 
-def _captioned(frames: Frames, trace: Trace, theme: Theme, legend: Sequence[tuple[str, Sheet]]) -> Frames:
+def captioned(frames: Frames, theme: Theme) -> Frames:
+    """``frames`` over a strip that names the operation and the step and explains the colours."""
     width = max(frames.width, LEAST_WIDTH)
     inner = width - 2 * MARGIN
-    lines = _wrap(describe.title(trace.op), inner) + _wrap(describe.parameters(trace.op), inner)
+    lines = [line for words in frames.about for line in _wrap(words, inner)]
     shapes: list[Shape] = []
     y = frames.height + LEADING / 2
     for line in lines:
         shapes.append(Text(MARGIN, y, line, SIZE, theme.text, role="caption"))
         y += LEADING
     step_y = y
-    y += LEADING * len(_wrap(_longest_step(trace), inner))
-    legend_shapes, y = _legend(_entries(legend, trace, theme), y + 0.2 * LEADING, inner, theme)
+    y += LEADING * max(len(_wrap(frames.step_text(t), inner)) for t in range(frames.count))
+    legend_shapes, y = _legend(_joined(frames.legend), y + 0.2 * LEADING, inner, theme)
 
     def step(t: int) -> Sequence[Shape]:
         return [
@@ -56,7 +58,7 @@ def _captioned(frames: Frames, trace: Trace, theme: Theme, legend: Sequence[tupl
     return replace(frames, width=width, height=y + MARGIN - LEADING / 2, layers=layers)
 
 
-def _entries(legend: Sequence[tuple[str, Sheet]], trace: Trace, theme: Theme) -> list[tuple[str, str | None, str]]:
+def _entries(legend: Sequence[tuple[str, Sheet]], trace: Trace, theme: Theme) -> tuple[Entry, ...]:
     """Label, colour and kind of each cell that occurs, in a fixed order."""
     occurring = {(kind, sheet.written): sheet for kind, sheet in legend}
     rows = [
@@ -71,13 +73,19 @@ def _entries(legend: Sequence[tuple[str, Sheet]], trace: Trace, theme: Theme) ->
         (UNVISITED, True, "not written", theme.unvisited),
         (DROPPED, True, "not kept", theme.dropped),
     ]
-    rows = [row for row in rows if row[:2] in occurring]
-    entries: list[tuple[str, str | None, str]] = [(label, color, kind) for kind, _, label, color in rows if color]
-    # What a theme leaves unfilled looks alike; cells that no window covers look like all others there.
-    alike = [(label, kind) for kind, _, label, color in rows if not color and kind != UNVISITED]
-    if alike:
-        entries.append((", ".join(label for label, _ in alike), None, PADDING))
-    return entries
+    # Cells that no window covers look like all others where a theme leaves them unfilled.
+    return tuple(
+        (label, color, kind)
+        for kind, written, label, color in rows
+        if (kind, written) in occurring and (color or kind != UNVISITED)
+    )
+
+
+def _joined(legend: Sequence[Entry]) -> list[Entry]:
+    """The legend with what the theme leaves unfilled, which looks alike, in one entry."""
+    entries = [entry for entry in legend if entry[1]]
+    alike = ", ".join(label for label, color, _ in legend if not color)
+    return [*entries, (alike, None, PADDING)] if alike else entries
 
 
 def _dropped(sheet: Sheet | None, trace: Trace) -> str:
@@ -90,10 +98,9 @@ def _dropped(sheet: Sheet | None, trace: Trace) -> str:
     return "zero, not read" if isinstance(trace.op, ConvTranspose) else "padding, not read"
 
 
-def _legend(
-    entries: list[tuple[str, str | None, str]], y: float, inner: float, theme: Theme
-) -> tuple[list[Shape], float]:
+def _legend(entries: Sequence[Entry], y: float, inner: float, theme: Theme) -> tuple[list[Shape], float]:
     shapes: list[Shape] = []
+    ground = next((color for label, color, _ in entries if label == "input"), theme.data)
     x = MARGIN
     for label, color, kind in entries:
         wide = SWATCH + 3 + text_width(label, SIZE)
@@ -102,7 +109,7 @@ def _legend(
         box = np.array([(0, 0), (1, 0), (1, 1), (0, 1)]) * SWATCH + (x, y - SWATCH / 2)
         dash = None if kind in (DATA, UNVISITED, WINNER) else (1.6, 1.2)
         middle = box.mean(axis=0)
-        fill = theme.data if kind == WINNER else color  # it is a cell of the input
+        fill = ground if kind == WINNER else color  # it is a cell of the input
         shapes.append(Polygon(box, fill, stroke=theme.line, width=0.6, dash=dash, role="legend"))
         if kind == INSERTED:
             shapes.append(Polygon((box - middle) * 0.36 + middle, stroke=theme.line, width=0.4))
@@ -113,10 +120,6 @@ def _legend(
         shapes.append(Text(x + SWATCH + 3, y, label, SIZE, theme.text, role="legend"))
         x += wide + 8
     return shapes, y + LEADING
-
-
-def _longest_step(trace: Trace) -> str:
-    return max((describe.step_text(trace, t) for t in (0, len(trace) - 1)), key=len)
 
 
 def _wrap(text: str, width: float) -> list[str]:
