@@ -73,11 +73,10 @@ def _entries(legend: Sequence[tuple[str, Sheet]], trace: Trace, theme: Theme) ->
     ]
     rows = [row for row in rows if row[:2] in occurring]
     entries: list[tuple[str, str | None, str]] = [(label, color, kind) for kind, _, label, color in rows if color]
-    # What a theme leaves unfilled looks alike; cells that no window covers look like all others there.
-    alike = [(label, kind) for kind, _, label, color in rows if not color and kind != UNVISITED]
-    if alike:
-        entries.append((", ".join(label for label, _ in alike), None, PADDING))
-    return entries
+    # What a theme leaves unfilled looks alike, and what is not read like the others of its kind.
+    alike = [label for kind, _, label, color in rows if not color and kind != UNVISITED]
+    alike = [label for label in alike if not label.endswith(", not read")] or alike
+    return [*entries, (", ".join(alike), None, PADDING)] if alike else entries
 
 
 def _dropped(sheet: Sheet | None, trace: Trace) -> str:
