@@ -157,6 +157,7 @@ def test_the_legend_names_every_kind_of_cell(view: str) -> None:
     words, squares = legend(Conv(5, 3, padding=1), "reference", view=view)
     assert words == ["input", "output", "padding"]
     assert [(square.fill is None, square.dash is None) for square in squares] == [(0, 1), (0, 1), (1, 0)]
+    assert legend(Conv(4, 3, stride=2, padding=1), "reference", view=view)[0] == words
     words, squares = legend(ConvTranspose(3, 3, stride=2, padding=1), "reference", view=view)
     assert (words[-1], squares[-1].fill) == ("padding, inserted zero", None)
 

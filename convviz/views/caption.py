@@ -84,8 +84,9 @@ def _entries(legend: Sequence[tuple[str, Sheet]], trace: Trace, theme: Theme) ->
 def _joined(legend: Sequence[Entry]) -> list[Entry]:
     """The legend with what the theme leaves unfilled, which looks alike, in one entry."""
     entries = [entry for entry in legend if entry[1]]
-    alike = ", ".join(label for label, color, _ in legend if not color)
-    return [*entries, (alike, None, PADDING)] if alike else entries
+    alike = [label for label, color, _ in legend if not color]
+    alike = [label for label in alike if not label.endswith(", not read")] or alike
+    return [*entries, (", ".join(alike), None, PADDING)] if alike else entries
 
 
 def _dropped(sheet: Sheet | None, trace: Trace) -> str:
