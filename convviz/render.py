@@ -1,7 +1,7 @@
 """Shapes to pixels, through matplotlib's renderer interface: one painter serves Agg and the vector renderers.
 
-A moving picture is drawn at twice its size and halved. The layers at the bottom that stay are painted once; for each
-step they are put back and what moves is painted over them, and only the rectangle that changed is handed on.
+The layers at the bottom that stay are painted once; for each step they are put back where something moved, and what
+moves is painted over them. A picture of slanted lines is drawn larger and reduced.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from PIL import Image
 from convviz.errors import ConvvizError
 from convviz.scene import Frames, Layer, Line, Polygon, Shape, Text, bounds, rgb
 
-OVERSAMPLING = 2
 MOST_PIXELS = 1 << 24
 
 Box = tuple[int, int, int, int]
@@ -148,66 +147,84 @@ class Raster:
             raise ConvvizError(
                 f"width is {width}: the picture would be {width} x {height} pixels; at most {MOST_PIXELS} can be drawn"
             )
-        self._agg = RendererAgg(width * OVERSAMPLING, height * OVERSAMPLING, 72)
-        self._buffer: Pixels = np.asarray(self._agg.buffer_rgba())
-        self._painter = _painter(self._agg, frames)
-        self._bottom, self._top = self._split()
+        self._n = n = frames.supersampling
+        self._agg = RendererAgg(width * n, height * n, 72)
+        self._surface: Pixels = np.asarray(self._agg.buffer_rgba())
+        self._painter = _painter(self._agg, frames, n)
+        self._lower, self._upper = self._split()
         self._clear()
-        for layer in self._bottom:
+        for layer in self._lower:
             if layer.kind == "fixed":
                 self._painter.paint(layer.shapes(0))
-        self._at_rest = self._buffer.copy()
+        self._growing = [layer for layer in self._lower if layer.kind == "growing"]
+        self._at_rest = self._surface.copy()
+        # What has grown so far is kept with what is under it.
+        self._bottom = self._at_rest.copy() if self._growing else self._at_rest
         # The layers in between are asked for their shapes once.
-        self._still = {id(layer): layer.shapes(0) for layer in self._top if layer.kind == "fixed"}
+        self._still = {id(layer): layer.shapes(0) for layer in self._upper if layer.kind == "fixed"}
+        self._picture = self._surface if n == 1 else np.empty((height, width, 4), np.uint8)
+        # What was drawn last: the step, where each layer moved to, and where each has grown.
+        self._step = -1
+        self._moved: dict[int, Box] = {}
+        self._grown: dict[int, Box] = {}
 
-    def __iter__(self) -> Iterator[tuple[Box, Pixels]]:
+    def __iter__(self) -> Iterator[tuple[Pixels, list[Box]]]:
         """The changes of all steps."""
         return self.changes(range(len(self.frames)))
 
     def image(self, step: int) -> Image.Image:
         """The picture at ``step``, in mode RGBA."""
-        _, pixels = next(self.changes([step]))
-        return Image.fromarray(pixels, "RGBA")
+        self._draw(step)
+        return Image.fromarray(self._picture.copy(), "RGBA")
 
-    def changes(self, steps: Sequence[int]) -> Iterator[tuple[Box, Pixels]]:
-        """For each of ``steps``, in ascending order, (box, pixels) of the part that changed since the one before.
+    def changes(self, steps: Iterable[int]) -> Iterator[tuple[Pixels, list[Box]]]:
+        """For each of ``steps`` (picture, boxes): the boxes cover what changed since the one before.
 
-        ``box`` is (left, top, right, bottom); the first one is the whole picture. ``pixels`` is an array (height,
-        width, 4) of straight-alpha RGBA bytes.
+        ``picture`` is an array (height, width, 4) of straight-alpha RGBA bytes; the next step is drawn into the same
+        one. A box is (left, top, right, bottom); the first step has one, the whole picture.
         """
-        paint, growing = self._painter.paint, [layer for layer in self._bottom if layer.kind == "growing"]
-        bottom = self._at_rest.copy() if growing else self._at_rest
         whole: Box = (0, 0, *self.size)
-        small = np.empty((self.size[1], self.size[0], 4), np.uint8)
-        before: dict[int, list[Shape]] | None = None
-        grown = 0
-        for step in steps:
-            added = [shape for t in range(grown, step + 1) for layer in growing for shape in layer.shapes(t)]
-            grown = step + 1
-            now = {id(layer): self._shapes(layer, step) for layer in self._top if layer.kind != "fixed"}
-            if before is None:
-                parts = [whole]
-            else:
-                # Layers move in places of their own: what lies between them need not be done again.
-                parts = [self._box([*before[layer], *shapes]) for layer, shapes in now.items()]
-                parts += [self._box(added)] if added else []
-            before = now
-            # Painting is not clipped to the parts: Agg's clipping shifts soft edges by one level. So what is painted
-            # once more over itself must be taken away everywhere.
-            for left, top, right, lower in map(_doubled, [whole] if self._still else parts):
-                self._buffer[top:lower, left:right] = bottom[top:lower, left:right]
-            if added:
-                paint(added)
-                left, top, right, lower = _doubled(self._box(added))
-                bottom[top:lower, left:right] = self._buffer[top:lower, left:right]
-            for layer in self._top:
-                paint(now[id(layer)] if id(layer) in now else self._still[id(layer)])
-            for part in parts:
-                left, top, right, lower = part
-                small[top:lower, left:right] = self._halved(part)
-            lefts, tops, rights, lowers = zip(*(parts or [(0, 0, 1, 1)]), strict=True)
-            left, top, right, lower = box = min(lefts), min(tops), max(rights), max(lowers)
-            yield box, small[top:lower, left:right].copy()
+        for n, step in enumerate(steps):
+            boxes = self._draw(step)
+            yield self._picture, boxes if n else [whole]
+
+    def _draw(self, step: int) -> list[Box]:
+        """Draw ``step`` over what was drawn last; the boxes cover what changed."""
+        if step == self._step:
+            return []
+        boxes: list[Box] = []
+        if step < self._step:
+            for box in self._grown.values():
+                self._put(self._bottom, self._at_rest, box)
+                boxes.append(box)
+            self._grown = {}
+        since = self._step + 1 if step > self._step else 0
+        added = {
+            id(layer): [shape for t in range(since, step + 1) for shape in layer.shapes(t)] for layer in self._growing
+        }
+        now = {id(layer): self._shapes(layer, step) for layer in self._upper if layer.kind != "fixed"}
+        # Layers lie in places of their own: what is between them need not be done again.
+        grown, moved = ({layer: self._box(shapes) for layer, shapes in each.items()} for each in (added, now))
+        boxes += [*grown.values(), *_joined(self._moved, moved).values()]
+        whole = [(0, 0, *self.size)]
+        if self._step < 0:
+            boxes = whole
+        # Painting is not clipped to the boxes: Agg's clipping shifts soft edges by one level. So what is painted once
+        # more over itself must be taken away everywhere.
+        for box in whole if self._still else boxes:
+            self._put(self._surface, self._bottom, box)
+        for shapes in added.values():
+            self._painter.paint(shapes)
+        for box in grown.values():
+            self._put(self._bottom, self._surface, box)
+        for layer in self._upper:
+            self._painter.paint(now[id(layer)] if id(layer) in now else self._still[id(layer)])
+        if self._n > 1:
+            for box in boxes:
+                left, top, right, lower = box
+                self._picture[top:lower, left:right] = self._reduced(box)
+        self._step, self._moved, self._grown = step, moved, _joined(self._grown, grown)
+        return boxes
 
     def _split(self) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
         """The layers at the bottom that need no repainting, and those over them that do."""
@@ -228,14 +245,14 @@ class Raster:
 
     def _clear(self) -> None:
         color = np.array([*rgb(self.frames.background), 0 if self.frames.transparent else 255], np.uint8)
-        self._buffer.view(np.uint32)[...] = color.view(np.uint32)  # a word a pixel: ten times faster than four bytes
+        self._surface.view(np.uint32)[...] = color.view(np.uint32)  # a word a pixel: ten times faster than four bytes
 
     def _box(self, shapes: Sequence[Shape]) -> Box:
         """The pixels that any of ``shapes`` touches; at least one."""
         if not shapes:
             return 0, 0, 1, 1
         left, top, right, bottom = bounds(shapes)
-        scale, across, down = (v / OVERSAMPLING for v in (self._painter.scale, self._painter.right, self._painter.down))
+        scale, across, down = (v / self._n for v in (self._painter.scale, self._painter.right, self._painter.down))
         width, height = self.size
         first = min(max(floor(left * scale + across) - 1, 0), width - 1)
         upper = min(max(floor(top * scale + down) - 1, 0), height - 1)
@@ -243,21 +260,33 @@ class Raster:
         lower = max(min(ceil(bottom * scale + down) + 1, height), upper + 1)
         return first, upper, last, lower
 
-    def _halved(self, box: Box) -> Pixels:
+    def _enlarged(self, box: Box) -> Box:
+        """A box of the picture on the surface."""
+        left, top, right, lower = (edge * self._n for edge in box)
+        return left, top, right, lower
+
+    def _put(self, onto: Pixels, pixels: Pixels, box: Box) -> None:
+        """Copy what is in ``box`` from one surface onto another."""
+        left, top, right, lower = self._enlarged(box)
+        onto[top:lower, left:right] = pixels[top:lower, left:right]
+
+    def _reduced(self, box: Box) -> Pixels:
         # Pillow weighs colours by their alpha in mode RGBA, which costs more than all the drawing.
         mode = "RGBA" if self.frames.transparent else "RGBX"
-        full = (self.size[0] * OVERSAMPLING, self.size[1] * OVERSAMPLING)
-        image = Image.frombuffer(mode, full, self._agg.buffer_rgba(), "raw", mode, 0, 1)
-        return np.asarray(image.reduce(OVERSAMPLING, _doubled(box)))
+        size = (self.size[0] * self._n, self.size[1] * self._n)
+        image = Image.frombuffer(mode, size, self._agg.buffer_rgba(), "raw", mode, 0, 1)
+        return np.asarray(image.reduce(self._n, self._enlarged(box)))
 
 
-def _doubled(box: Box) -> Box:
-    """A box of the picture on the larger surface."""
-    left, top, right, bottom = (edge * OVERSAMPLING for edge in box)
-    return left, top, right, bottom
+def _joined(before: dict[int, Box], now: dict[int, Box]) -> dict[int, Box]:
+    """For each layer the smallest box around both of its boxes."""
+    pairs = {layer: (before.get(layer, box), box) for layer, box in now.items()}
+    return {
+        layer: (min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])) for layer, (a, b) in pairs.items()
+    }
 
 
-def _painter(renderer: RendererBase, frames: Frames, n: float = OVERSAMPLING) -> Painter:
+def _painter(renderer: RendererBase, frames: Frames, n: float) -> Painter:
     """A painter on a surface of ``n`` times the picture's size in pixels."""
     scale, right, down = frames.placement
     return Painter(renderer, frames.pixel_size[1] * n, scale * n, right * n, down * n)

@@ -120,6 +120,8 @@ class Frames:
     legend: tuple[Entry, ...] = ()
     transparent: bool = False
     """Whether the background is left out; its colour is then what soft edges are made for."""
+    supersampling: int = 1
+    """How many times larger pixels are drawn, each way, before they are averaged: 1 does for upright lines and text."""
     pixel_width: int | None = None
     """Width in pixels; None is `DOTS_PER_POINT` pixels a point."""
     duration: int = 1000

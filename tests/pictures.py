@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from convviz.scene import Frame, Polygon, Text
+from convviz.render import Raster
+from convviz.scene import Frame, Frames, Polygon, Text
 
 SLACK = 0.05
 """Points by which neighbours may seem to touch: floating-point error, not ink."""
+
+
+def steps_of(frames: Frames) -> Iterator[np.ndarray]:
+    """Each step put together from nothing but the boxes that the raster says have changed."""
+    shown = np.zeros((*frames.pixel_size[::-1], 4), np.uint8)
+    for picture, boxes in Raster(frames):
+        shown = shown.copy()
+        for left, top, right, bottom in boxes:
+            shown[top:bottom, left:right] = picture[top:bottom, left:right]
+        yield shown
 
 
 def seen(frame: Frame) -> list[tuple[Text, str]]:

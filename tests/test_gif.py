@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pictures import steps_of
 from PIL import Image, ImageSequence
 from tools import ffmpeg_frames, run, tool
 
 from convviz import THEMES, Conv, ConvTranspose, ConvvizError, animate
 from convviz.cases import GUIDE
-from convviz.render import Raster
 from convviz.scene import rgb
 
 NAMES = list(GUIDE)
@@ -37,15 +37,6 @@ def decoded(data: bytes) -> tuple[list[np.ndarray], list[int], int | None]:
         return frames, durations, image.info.get("loop")
 
 
-def whole(picture):
-    """Every step of a picture, from its raster."""
-    shown = None
-    for (left, top, right, bottom), pixels in Raster(picture.frames):
-        shown = pixels.copy() if shown is None else shown.copy()
-        shown[top:bottom, left:right] = pixels
-        yield shown
-
-
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("name", NAMES)
 def test_flat_colours_are_exact_and_soft_edges_close(name, theme):
@@ -56,7 +47,7 @@ def test_flat_colours_are_exact_and_soft_edges_close(name, theme):
         s.fill for layer in picture.frames.layers for s in layer.shapes(0) if hasattr(s, "opacity") and s.opacity == 1
     ]
     flat = {rgb(color) for color in [picture.frames.background, *fills] if color}
-    for ours, theirs in zip(whole(picture), frames, strict=True):
+    for ours, theirs in zip(steps_of(picture.frames), frames, strict=True):
         for color in flat:
             there = (ours[..., :3] == color).all(axis=-1)
             assert (theirs[there][..., :3] == color).all()
@@ -114,7 +105,7 @@ def test_a_duration_that_a_gif_cannot_tell_is_refused(duration):
 def test_a_transparent_picture_leaves_nothing_behind():
     picture = animate("no_padding_strides_transposed", transparent=True)
     frames, _, _ = decoded(gif(picture))
-    for ours, theirs in zip(whole(picture), frames, strict=True):
+    for ours, theirs in zip(steps_of(picture.frames), frames, strict=True):
         np.testing.assert_array_equal(theirs[..., 3] > 0, ours[..., 3] >= 128)
     assert (frames[0][..., 3] == 0).mean() > 0.3
 

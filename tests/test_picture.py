@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pictures import steps_of
 
 from convviz import THEMES, Conv, ConvTranspose, MaxPool, Operation, animate, trace
 from convviz.cases import GUIDE
@@ -92,12 +93,9 @@ def test_the_middle_of_each_cell_has_the_colour_of_its_kind_and_state(name, orde
     traced = trace({**STACKED, **OTHERS}[name], order=order)
     theme = THEMES[theme_name]
     picture = animate(traced, theme=theme_name)
-    shown, looked, passed_over = None, 0, 0
+    looked, passed_over = 0, 0
     planes = [plane for level in stack.layout(traced).levels for plane in level]
-    for t, (box, pixels) in enumerate(Raster(picture.frames)):
-        shown = pixels.copy() if shown is None else shown
-        left, top, right, bottom = box
-        shown[top:bottom, left:right] = pixels
+    for t, shown in enumerate(steps_of(picture.frames)):
         lines = [
             line * DOTS_PER_POINT
             for layer in picture.frames.layers
@@ -123,14 +121,33 @@ def test_the_middle_of_each_cell_has_the_colour_of_its_kind_and_state(name, orde
     assert looked > 10 * passed_over
 
 
-def test_steps_that_are_drawn_one_by_one_are_those_that_are_drawn_in_a_row():
-    picture = animate(ConvTranspose(3, 2, stride=2), caption=True, theme="dark")
-    shown = None
-    for t, (box, pixels) in enumerate(Raster(picture.frames)):
-        shown = pixels.copy() if shown is None else shown
-        left, top, right, bottom = box
-        shown[top:bottom, left:right] = pixels
+PICTURES = {
+    "stack": {"caption": True, "theme": "dark"},
+    "clear": {"transparent": True, "order": "scatter"},
+    "grid": {"view": "grid"},
+    "matrix": {"view": "matrix", "order": "scatter"},
+    "beside": {"view": "grid,stack"},
+    "both": {"view": "grid", "order": "both"},
+}
+
+
+@pytest.mark.parametrize("how", PICTURES)
+def test_steps_that_are_drawn_one_by_one_are_those_that_are_drawn_in_a_row(how):
+    picture = animate(ConvTranspose(2, 3, stride=2), **PICTURES[how])
+    for t, shown in enumerate(steps_of(picture.frames)):
         np.testing.assert_array_equal(np.asarray(picture.image(t)), shown)
+
+
+@pytest.mark.parametrize("how", PICTURES)
+def test_a_step_looks_the_same_whatever_was_drawn_before_it(how):
+    picture = animate(ConvTranspose(2, 3, stride=2), **PICTURES[how])
+    alone = [np.asarray(picture.image(t)) for t in range(len(picture))]
+    order = [len(picture) - 1, 0, *np.random.default_rng(0).integers(len(picture), size=20).tolist()]
+    built = np.zeros_like(alone[0])
+    for (shown, boxes), t in zip(Raster(picture.frames).changes(order), order, strict=True):
+        for left, top, right, bottom in boxes:
+            built[top:bottom, left:right] = shown[top:bottom, left:right]
+        np.testing.assert_array_equal(built, alone[t])
 
 
 @pytest.mark.parametrize("caption", [False, True])

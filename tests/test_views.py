@@ -13,7 +13,6 @@ from pictures import check_texts, seen
 
 from convviz import THEMES, AveragePool, Conv, ConvTranspose, ConvvizError, MaxPool, Operation, animate, trace
 from convviz.formats.svg import document
-from convviz.render import Raster
 from convviz.scene import DOTS_PER_POINT, Frame, Text, text_width
 from convviz.views import grid, matrix
 from convviz.views._flat import LEAST_CONTRAST, contrast, formatter
@@ -457,14 +456,3 @@ def test_stamps_of_channels_add_up_to_each_channel_of_the_output() -> None:
     frames = grid.frames(traced, THEMES["light"])
     texts = read(frames.frame(len(frames) - 1), "start", "target", "target-lit")
     np.testing.assert_array_equal(table(texts, traced.output.shape), traced.output)
-
-
-@pytest.mark.parametrize("picture", [{"view": "grid"}, {"view": "matrix", "order": "scatter"}, {"view": "grid,stack"}])
-def test_steps_drawn_one_by_one_are_those_drawn_in_a_row(picture: dict[str, str]) -> None:
-    animation = animate(ConvTranspose(2, 3, stride=2), **picture)
-    shown = None
-    for t, (box, pixels) in enumerate(Raster(animation.frames)):
-        shown = pixels.copy() if shown is None else shown
-        left, top, right, bottom = box
-        shown[top:bottom, left:right] = pixels
-        np.testing.assert_array_equal(shown, np.asarray(animation.image(t)))

@@ -17,32 +17,27 @@ def changes(frames: Frames) -> Iterator[tuple[Box, Pixels]]:
     changes may clear pixels: there the rectangles take the place of what is under them. The first one is the whole
     picture; left and top are even, since one format counts in twos.
     """
-    raster = Raster(frames)
     shown: Pixels | None = None
-    for step, (box, pixels) in enumerate(raster):
-        left, top, right, bottom = box
+    for step, (picture, boxes) in enumerate(Raster(frames)):
+        lefts, tops, rights, bottoms = zip(*(boxes or [(0, 0, 1, 1)]), strict=True)
+        left, top, right, bottom = min(lefts) // 2 * 2, min(tops) // 2 * 2, max(rights), max(bottoms)
+        new = picture[top:bottom, left:right]
         if shown is None:
-            shown = pixels.copy()
+            shown = picture.copy()
             if not frames.transparent:
                 shown[..., 3] = 255
-            yield box, shown
+            yield (left, top, right, bottom), shown
         elif frames.transparent:
-            shown[top:bottom, left:right] = pixels
-            left, top = left // 2 * 2, top // 2 * 2
-            yield (left, top, right, bottom), shown[top:bottom, left:right]
+            yield (left, top, right, bottom), new
         else:
             part = shown[top:bottom, left:right]
-            changed = (part[..., :3] != pixels[..., :3]).any(axis=2)
-            part[..., :3] = pixels[..., :3]
+            changed = (part[..., :3] != new[..., :3]).any(axis=2)
+            part[..., :3] = new[..., :3]
             rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
-            if len(rows):
-                left, right, top, bottom = left + columns[0], left + columns[-1] + 1, top + rows[0], top + rows[-1] + 1
-            else:
-                right, bottom = left + 1, top + 1
-            left, top = left // 2 * 2, top // 2 * 2
-            kept = np.zeros(shown.shape[:2], bool)
-            kept[box[1] : box[3], box[0] : box[2]] = changed
-            window = slice(top, bottom), slice(left, right)
-            yield (int(left), int(top), int(right), int(bottom)), shown[window] * kept[window][..., np.newaxis]
+            upper, first = (int(where[0]) // 2 * 2 if len(where) else 0 for where in (rows, columns))
+            lower, last = (int(where[-1]) + 1 if len(where) else 1 for where in (rows, columns))
+            within = slice(upper, lower), slice(first, last)
+            box = left + first, top + upper, left + last, top + lower
+            yield box, part[within] * changed[within][..., np.newaxis]
         if frames.watch:
             frames.watch(step)

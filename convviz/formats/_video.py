@@ -49,10 +49,10 @@ def write(frames: Frames, file: BinaryIO, suffix: str, codec: str, options: dict
         context.color_range = 1
         context.thread_count = 1  # else the bytes depend on how many processors there are
         for _ in range(max(frames.plays, 1)):
-            for step, ((left, top, right, bottom), pixels) in enumerate(raster):
-                shown[top:bottom, left:right] = pixels[..., :3]
-                picture = av.VideoFrame.from_ndarray(shown, format="rgb24")
-                container.mux(stream.encode(picture.reformat(format="yuv420p", dst_colorspace="ITU709")))
+            for step, (picture, _) in enumerate(raster):
+                shown[:height, :width] = picture[..., :3]
+                frame = av.VideoFrame.from_ndarray(shown, format="rgb24")
+                container.mux(stream.encode(frame.reformat(format="yuv420p", dst_colorspace="ITU709")))
                 if frames.watch:
                     frames.watch(step)
         container.mux(stream.encode(None))

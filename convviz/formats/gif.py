@@ -16,8 +16,6 @@ from convviz.scene import Frames, Polygon, Shape, Text, rgb
 
 COLORS = 32
 """Entries of the palette; the first one stands for "unchanged" or, without a background, for "nothing here"."""
-SAMPLES = 3
-"""Steps that are drawn beforehand to choose the palette's soft edges from."""
 CLEAR = 0
 
 Indexed = NDArray[np.uint8]
@@ -61,39 +59,36 @@ def _header(size: tuple[int, int], palette: list[Color], plays: int) -> bytes:
 
 def _changes(raster: Raster, palette: _Palette) -> Iterator[tuple[Box, Indexed]]:
     """For each step, the smallest rectangle that differs from the step before; pixels that do not are clear."""
-    width, height = raster.size
-    whole = (0, 0, width, height)
-    drawn, shown = np.zeros((height, width), np.uint32), np.zeros((height, width), np.uint8)
-    for step, (box, pixels) in enumerate(raster):
-        left, top, right, bottom = box
-        words = np.ascontiguousarray(pixels).view(np.uint32)[..., 0]
-        before, part = drawn[top:bottom, left:right], shown[top:bottom, left:right]
-        # Colours are looked up for the pixels that changed alone: in a large picture they are few.
-        changed = before != words if step else np.ones(words.shape, bool)
-        before[...] = words
-        indexed = palette.index(words[changed])
-        if raster.frames.transparent:
-            # Nothing can be taken away from a GIF's frame: each one is cleared and drawn whole.
-            part[changed] = indexed
-            yield _trimmed(whole, shown.copy(), shown != CLEAR)
-        elif step == 0:
-            part[changed] = indexed
-            yield box, part.copy()
-        else:
-            update = np.full(words.shape, CLEAR, np.uint8)
-            update[changed] = np.where(part[changed] == indexed, CLEAR, indexed)
-            part[changed] = indexed
-            yield _trimmed(box, update, update != CLEAR)
+    frames, (width, height) = raster.frames, raster.size
+    # Most of the first picture is background, whose colour need not be looked up for each pixel.
+    blank = np.array([[*rgb(frames.background), 0 if frames.transparent else 255]], np.uint8).view(np.uint32)
+    drawn = np.full((height, width), blank)
+    shown = np.full((height, width), palette.index(blank))
+    for step, (picture, boxes) in enumerate(raster):
+        words = picture.view(np.uint32)[..., 0]
+        update = np.full((height, width), CLEAR, np.uint8)
+        for left, top, right, bottom in boxes:
+            box = slice(top, bottom), slice(left, right)
+            # Colours are looked up for the pixels that changed alone: in a large picture they are few.
+            changed = drawn[box] != words[box]
+            indexed = palette.index(words[box][changed])
+            update[box][changed] = np.where(shown[box][changed] == indexed, CLEAR, indexed)
+            shown[box][changed] = indexed
+            drawn[box] = words[box]
+        if frames.transparent or step == 0:
+            # Nothing can be taken away from a GIF's frame: without a background each is cleared and drawn whole.
+            update = shown
+        yield _trimmed(update)
 
 
-def _trimmed(box: Box, indexed: Indexed, kept: NDArray[np.bool_]) -> tuple[Box, Indexed]:
-    """``indexed`` without the margins in which nothing is kept; one pixel where nothing is."""
+def _trimmed(indexed: Indexed) -> tuple[Box, Indexed]:
+    """``indexed`` without its clear margins, and where that lies; one pixel where all is clear."""
+    kept = indexed != CLEAR
     rows, columns = np.flatnonzero(kept.any(axis=1)), np.flatnonzero(kept.any(axis=0))
     if not len(rows):
-        return (box[0], box[1], box[0] + 1, box[1] + 1), np.full((1, 1), CLEAR, np.uint8)
-    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-    outer = (box[0] + int(left), box[1] + int(top), box[0] + int(right), box[1] + int(bottom))
-    return outer, np.ascontiguousarray(indexed[top:bottom, left:right])
+        return (0, 0, 1, 1), indexed[:1, :1]
+    left, top, right, bottom = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+    return (left, top, right, bottom), np.ascontiguousarray(indexed[top:bottom, left:right])
 
 
 class _Palette:
@@ -107,11 +102,13 @@ class _Palette:
         self._matte = np.array(rgb(frames.background), np.uint16)
         self._transparent = frames.transparent
         seen: dict[Color, int] = {}
-        for _, pixels in raster.changes(_spread(len(frames))):
-            packed = self._packed(np.ascontiguousarray(pixels).view(np.uint32)[..., 0])[0]
-            image = Image.frombuffer("RGBX", packed.shape[::-1], packed.tobytes(), "raw", "RGBX", 0, 1)
-            for count, (red, green, blue, _) in image.getcolors(packed.size) or []:  # type: ignore[misc]
-                seen[red, green, blue] = seen.get((red, green, blue), 0) + count
+        # Three steps have the soft edges of all; the first comes last, since it is what is drawn next.
+        for picture, boxes in raster.changes([len(frames) - 1, len(frames) // 2, 0]):
+            for left, top, right, bottom in boxes:
+                packed = self._packed(picture.view(np.uint32)[top:bottom, left:right, 0])[0]
+                image = Image.frombuffer("RGBX", packed.shape[::-1], packed.tobytes(), "raw", "RGBX", 0, 1)
+                for count, (red, green, blue, _) in image.getcolors(packed.size) or []:  # type: ignore[misc]
+                    seen[red, green, blue] = seen.get((red, green, blue), 0) + count
         flat = {rgb(frames.background): None}
         for layer in frames.layers:
             for shape in layer.shapes(0):
@@ -175,10 +172,6 @@ def _flat_colors(shape: Shape) -> list[str]:
         return [shape.fill]
     fill = shape.fill if isinstance(shape, Polygon) and shape.opacity == 1 else None
     return [color for color in (fill, shape.stroke) if color]
-
-
-def _spread(count: int) -> list[int]:
-    return sorted({round(t) for t in np.linspace(0, count - 1, SAMPLES)})
 
 
 def _clustered(seen: dict[Color, int], room: int) -> list[Color]:

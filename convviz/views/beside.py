@@ -74,6 +74,7 @@ def beside(pictures: Sequence[Frames], headings: Sequence[str], theme: Theme, cl
         step_text=step_text,
         about=tuple(line for about in dict.fromkeys(picture.about for picture in pictures) for line in about),
         legend=tuple(legend.values()),
+        supersampling=max(picture.supersampling for picture in pictures),
         pixel_width=WIDEST if pixels > WIDEST else None,
     )
 

@@ -36,6 +36,8 @@ TURNED = "turned by 180°"
 
 VALUE, CORNER = 0.36, 0.22
 """Font sizes, as parts of a cell."""
+ALONE = 0.46
+"""Of a value in a cell whose corners stay empty."""
 LEAST_CORNER = 7 / DOTS_PER_POINT
 """Font size below which the labels in corners are left out: they could not be read."""
 
@@ -90,7 +92,8 @@ class Boards:
         self.spread = bool((self.taps[-1] + 1 > kernel).any())
         self.origin = np.array(self.windowed.sheet.origin)
         room, symbols = 0.86 * plan.cell, figures.symbols
-        large, small = (part * plan.cell * (0.87 if symbols else 1.0) for part in (VALUE, CORNER))
+        sizes = (VALUE if plan.corners else ALONE, CORNER)
+        large, small = (part * plan.cell * (0.87 if symbols else 1.0) for part in sizes)
         self.source_size = fitting(self.reads.sources(), room, large)
         self.target_size = fitting(self.writes.targets(), room, large)
         self.kernel_size = fitting([label for each in self.weights for label in each.weights()], room, large)

@@ -26,18 +26,18 @@ from convviz.views.grid import Boards, Plan
 
 LABELLED = True
 """Whether this view takes ``labels``."""
-LEAST_CELL, LARGEST_CELL = 12.5, 18.0
-LEAST_FONT = 5.4
+LEAST_CELL, LARGEST_CELL = 10.2, 13.0
+LEAST_FONT = 5.0
 """Cells of C are made wider, and fewer of them are shown, rather than written smaller."""
 MOST_ROWS = 25
-WIDEST = 320.0
+WIDEST = 255.0
 """Of C."""
-SMALL_CELL, SMALL_SIDE = 18.0, 150.0
+SMALL_CELL, SMALL_SIDE = 14.0, 126.0
 """Of the boards beside it; beyond that side their cells shrink."""
 LEAST_LABELLED = 11.0
-MARGIN, SPACE = 12.0, 16.0
+MARGIN, SPACE = 12.0, 12.0
 HEADING, HEADING_SPACE = 8.0, 17.0
-FORMULA, FORMULA_SPACE = 11.0, 24.0
+FORMULA, FORMULA_SPACE = 10.0, 20.0
 SUM_SPACE = 9.0
 
 
@@ -269,10 +269,12 @@ class Matrix:
     # What a step leaves and shows
 
     def growing(self, t: int) -> list[Shape]:
-        fill = self.theme.target
-        shapes: list[Shape] = []
-        for row, label in self._written(t):
-            shapes.append(Polygon(self.y.outlines([(row, 0)]), fill, stroke=self.theme.line, width=THICK))
+        fill, written = self.theme.target, self._written(t)
+        if not written:
+            return []
+        places = [(row, 0) for row, _ in written]
+        shapes: list[Shape] = [Polygon(self.y.outlines(places), fill, stroke=self.theme.line, width=THICK)]
+        for row, label in written:
             shapes += self.y.text(label, row, 0, self.vector_font, readable(fill, self.theme), "y")
         return shapes
 

@@ -207,7 +207,7 @@ def frames(trace: Trace, theme: Theme) -> Frames:
         layers.append(Layer("moving", partial(moving.level, n)))
     if stack.notes:
         layers.append(fixed([Text(x, y, words, NOTE, theme.text, role="note") for x, y, words in stack.notes]))
-    picture = Frames(stack.width, stack.height, len(trace), theme.background, tuple(layers))
+    picture = Frames(stack.width, stack.height, len(trace), theme.background, tuple(layers), supersampling=2)
     kinds = [(kind, plane.sheet) for plane in (below, above) for kind in np.unique(plane.sheet.kinds)]
     if trace.winners is not None:
         kinds.append((WINNER, below.sheet))
