@@ -14,6 +14,9 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+from convviz import Conv, ConvTranspose
 
 PAIRS = 7
 CASE = "no_padding_strides_transposed"
@@ -27,6 +30,18 @@ REFERENCE = {
     "arbitrary_padding_no_strides_transposed": 323062,
     "no_padding_strides_transposed": 197717,
     "padding_strides_transposed": 272498,
+}
+SHAPES = {
+    "conv -i 4 -k 3": Conv(4, 3),
+    "conv -i 5 -k 3 -p 1": Conv(5, 3, padding=1),
+    "conv -i 6 -k 3 -s 2 -p 1": Conv(6, 3, stride=2, padding=1),
+    "conv -i 9, -k 3 -p 1": Conv((9,), 3, padding=1),
+    "conv -i 3,7 -k 2,3": Conv((3, 7), (2, 3)),
+    "conv -i 7 -k 3 -d 2": Conv(7, 3, dilation=2),
+    "conv -i 12 -k 3": Conv(12, 3),
+    "conv-transpose -i 2 -k 3 -s 2": ConvTranspose(2, 3, stride=2),
+    "conv-transpose -i 3 -k 3 -s 2 -p 1": ConvTranspose(3, 3, stride=2, padding=1),
+    "conv-transpose -i 4 -k 3": ConvTranspose(4, 3),
 }
 
 
@@ -76,7 +91,7 @@ def naive(path: Path) -> None:
     plt.close(figure)
 
 
-def ours(what: str = CASE, **looks: object) -> bytes:
+def ours(what: Any = CASE, **looks: object) -> bytes:
     import convviz
 
     file = io.BytesIO()
@@ -119,6 +134,13 @@ def main() -> None:
         whole, bare, ratio = ratios(render, imports, 11)
         print(f"whole process: render {whole:.2f} s, importing numpy, Pillow and RendererAgg {bare:.2f} s: {ratio:.2f}")
 
+    print("time a frame of the other views, as a multiple of stack's:")
+    for view in ("grid", "matrix"):
+        for order in ("gather", "scatter"):
+            found = [(against_stack(op, view, order), name) for name, op in SHAPES.items()]
+            middle, (most, where) = statistics.median(ratio for ratio, _ in found), max(found)
+            print(f"  {view:7} {order:8} {middle:.1f}, at most {most:.1f} ({where})")
+
     print("bytes against the guide's GIFs (theme reference):")
     mine = {name: len(ours(name, theme="reference")) for name in REFERENCE}
     for name, size in mine.items():
@@ -136,6 +158,12 @@ def main() -> None:
     many = convviz.animate(convviz.Conv(32, 3, padding=1), width=395)
     *_, ratio = ratios(lambda: many.write(io.BytesIO(), ".gif"), lambda: few.write(io.BytesIO(), ".gif"), 3)
     print(f"a step of 1,024 costs {ratio * 25 / 1024:.2f} times a step of 25")
+
+
+def against_stack(op: Any, view: str, order: str) -> float:
+    """How many times as long as "stack" a view takes for the same steps."""
+    *_, ratio = ratios(lambda: ours(op, view=view, order=order), lambda: ours(op, order=order), 5)
+    return ratio
 
 
 def one(n: int) -> None:

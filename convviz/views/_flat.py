@@ -163,7 +163,7 @@ def formatter(*arrays: Any, noise: float = 0.0) -> Callable[[Any], str]:
             text = _rounded(number, decimals)
         return text.replace("-", "−")
 
-    return write
+    return lru_cache(1024)(write)  # the same few numbers, again and again
 
 
 def _significant(number: float) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 import numpy as np
@@ -48,7 +49,7 @@ class Ruler:
     count: int
     most: int
 
-    @property
+    @cached_property
     def shown(self) -> list[int | None]:
         """
         >>> Ruler(9, 5).shown
