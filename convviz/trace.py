@@ -348,7 +348,8 @@ def trace(
         Its kernel, shape ``op.kernel_size``; with channels PyTorch's layout: (out_channels, in_channels / groups,
         *kernel_size) for a convolution, (in_channels, out_channels / groups, *kernel_size) for a transposed one.
         Without x and weight the values are those of the guide's numerical figures: ``RandomState(1234)``, first
-        ``randint(0, 4)`` for the input, then ``randint(0, 3)`` for the kernel. Pooling has no weight and no bias.
+        ``randint(0, 4)`` for the input, then ``randint(0, 3)`` for the kernel (until it is not all zeros). Pooling has
+        no weight and no bias.
     bias
         A number, or one for each output channel.
     order
@@ -409,8 +410,12 @@ def _guides_numbers(op: Operation) -> tuple[Array, Array | None]:
     x_shape, weight_shape = _shapes(op)
     random = np.random.RandomState(1234)
     x = random.randint(0, 4, x_shape, dtype=np.int64)
-    pooling = isinstance(op, MaxPool | AveragePool)
-    return x, None if pooling else random.randint(0, 3, weight_shape, dtype=np.int64)
+    if isinstance(op, MaxPool | AveragePool):
+        return x, None
+    weight = np.zeros(weight_shape, np.int64)
+    while not weight.any():  # small ones can be drawn so, and their pictures would show nothing
+        weight = random.randint(0, 3, weight_shape, dtype=np.int64)
+    return x, weight
 
 
 def _numbers(name: str, given: ArrayLike | None, shape: tuple[int, ...], spread: bool = False) -> Array:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 import scipy.signal
@@ -106,6 +108,21 @@ def test_channels_and_groups_are_sums_of_single_channels(op):
 def test_the_values_of_the_guides_numerical_figures():
     assert trace(Conv(5, 3)).output.tolist() == [[12, 12, 17], [10, 17, 19], [9, 6, 14]]
     assert trace(Conv(5, 3, stride=2, padding=1)).output.tolist() == [[6, 17, 3], [8, 17, 13], [6, 4, 4]]
+
+
+def test_no_kernel_is_all_zeros_for_want_of_numbers():
+    again = 0
+    for kind, n, k in product((Conv, ConvTranspose), [(1,), (3,), (4,), (2, 2), (4, 4), (5, 5)], (1, 2, 3)):
+        if kind is Conv and k > min(n):
+            continue
+        traced = trace(kind(n, (k,) * len(n)))
+        assert traced.weight.any()
+        random = np.random.RandomState(1234)
+        np.testing.assert_array_equal(traced.x, random.randint(0, 4, n))
+        first = random.randint(0, 3, traced.weight.shape)
+        again += not first.any()
+        assert not first.any() or np.array_equal(traced.weight, first)
+    assert again
 
 
 @pytest.mark.parametrize("mode", ["valid", "same", "full"])
