@@ -99,9 +99,7 @@ class Painter:
         points, codes = [], []
         for text in texts:
             outline, code = _glyphs(text.text)
-            # Half the height of a capital letter, as a part of the font's size.
-            baseline = text.y + 0.3645 * text.size
-            points.append(outline * (text.size, -text.size) + (text.extent[0], baseline))
+            points.append(outline * (text.size, -text.size) + (text.extent[0], text.baseline))
             codes.append(code)
         gc = self.renderer.new_gc()
         gc.set_snap(False)

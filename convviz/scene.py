@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 DOTS_PER_POINT = 150 / 72.27
 """Pixels a point at a picture's natural size."""
 
+HALF_CAPITAL = 0.3645
+"""Half the height of a capital letter, as a part of the font's size."""
+
 Points = NDArray[np.float64]
 
 
@@ -69,6 +72,11 @@ class Text:
         width = text_width(self.text, self.size)
         left = self.x - {"start": 0.0, "middle": 0.5, "end": 1.0}[self.anchor] * width
         return left, self.y - 0.42 * self.size, left + width, self.y + 0.6 * self.size
+
+    @property
+    def baseline(self) -> float:
+        """Height of the line that its letters stand on, measured as y is."""
+        return self.y + HALF_CAPITAL * self.size
 
 
 Shape = Polygon | Line | Text

@@ -28,8 +28,6 @@ UNITS = 10
 """To a pixel."""
 MOST_BYTES = 8 << 20
 """Browsers become slow with larger ones."""
-BASELINE = 0.3645
-"""Half the height of a capital letter, as a part of the font's size."""
 
 WORDED = ' font-family="DejaVu Sans,Verdana,sans-serif" text-rendering="geometricPrecision"'
 """The font that lengths are reckoned in or one much like it, unhinted."""
@@ -169,7 +167,7 @@ class _Drawing:
                     # Spaces at the ends and next to another would be lost.
                     words = re.sub(r"^ +| +$| +(?= )", lambda spaces: "\u00a0" * len(spaces[0]), shape.text)
                     content = f"{length:.0f} {escape(words, quote=False)}"
-                    yield self._item("text", style, content, shape.extent[0], shape.y + BASELINE * shape.size)
+                    yield self._item("text", style, content, shape.extent[0], shape.baseline)
             elif shape.points.size:
                 points = shape.points.reshape(-1, *shape.points.shape[-2:])
                 path = _path(points * self.scale, isinstance(shape, Polygon))
