@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from convviz import describe
-from convviz.ops import ConvTranspose
+from convviz.ops import ConvTranspose, MaxPool
 from convviz.scene import Entry, Frames, Layer, Line, Polygon, Shape, Text, fixed, moved, text_width
 from convviz.theme import Theme
 from convviz.trace import Trace
-from convviz.views._planes import BEYOND, CROSS, DATA, DROPPED, INSERTED, PADDING, UNVISITED, WINNER, Sheet
+from convviz.views._planes import BEYOND, CROSS, DATA, DROPPED, INSERTED, PADDING, UNVISITED, WINNER, Sheet, sheets
 
 SIZE = 6.5
 LEADING = 10.5
@@ -21,7 +21,7 @@ LEAST_WIDTH = 170.0
 SWATCH = 7.0
 
 
-def worded(frames: Frames, trace: Trace, theme: Theme, legend: Sequence[tuple[str, Sheet]]) -> Frames:
+def worded(frames: Frames, trace: Trace, theme: Theme) -> Frames:
     """``frames`` with the texts that every picture has, and what a caption strip under it would say."""
     return replace(
         frames,
@@ -29,7 +29,7 @@ def worded(frames: Frames, trace: Trace, theme: Theme, legend: Sequence[tuple[st
         title=describe.alt_text(trace.op, trace.order),
         step_text=lambda t: describe.step_text(trace, t),
         about=(describe.title(trace.op), describe.parameters(trace.op)),
-        legend=_entries(legend, trace, theme),
+        legend=_entries(trace, theme),
     )
 
 
@@ -58,9 +58,12 @@ def captioned(frames: Frames, theme: Theme) -> Frames:
     return replace(frames, width=width, height=y + MARGIN - LEADING / 2, layers=layers)
 
 
-def _entries(legend: Sequence[tuple[str, Sheet]], trace: Trace, theme: Theme) -> tuple[Entry, ...]:
+def _entries(trace: Trace, theme: Theme) -> tuple[Entry, ...]:
     """Label, colour and kind of each cell that occurs, in a fixed order."""
-    occurring = {(kind, sheet.written): sheet for kind, sheet in legend}
+    read, written = sheets(trace)
+    occurring = {(str(kind), sheet.written) for sheet in (read, written) for kind in np.unique(sheet.kinds)}
+    if isinstance(trace.op, MaxPool):
+        occurring.add((WINNER, False))
     rows = [
         (DATA, False, "input", theme.data),
         (PADDING, False, "padding", theme.padding),
@@ -68,7 +71,7 @@ def _entries(legend: Sequence[tuple[str, Sheet]], trace: Trace, theme: Theme) ->
         (BEYOND, False, "not counted", theme.dropped),
         (WINNER, False, "greatest", theme.target),
         (UNVISITED, False, "not read", theme.unvisited),
-        (DROPPED, False, _dropped(occurring.get((DROPPED, False)), trace), theme.dropped),
+        (DROPPED, False, _dropped(read, trace), theme.dropped),
         (DATA, True, "output", theme.target),
         (UNVISITED, True, "not written", theme.unvisited),
         (DROPPED, True, "not kept", theme.dropped),
@@ -76,8 +79,8 @@ def _entries(legend: Sequence[tuple[str, Sheet]], trace: Trace, theme: Theme) ->
     # Cells that no window covers look like all others where a theme leaves them unfilled.
     return tuple(
         (label, color, kind)
-        for kind, written, label, color in rows
-        if (kind, written) in occurring and (color or kind != UNVISITED)
+        for kind, writes, label, color in rows
+        if (kind, writes) in occurring and (color or kind != UNVISITED)
     )
 
 
@@ -89,10 +92,8 @@ def _joined(legend: Sequence[Entry]) -> list[Entry]:
     return [*entries, (", ".join(alike), None, PADDING)] if alike else entries
 
 
-def _dropped(sheet: Sheet | None, trace: Trace) -> str:
+def _dropped(sheet: Sheet, trace: Trace) -> str:
     """What to call the cells of the plane that is read which take no part."""
-    if sheet is None:
-        return ""
     cropped = (~sheet.on_canvas)[sheet.kinds == DROPPED]
     if cropped.any():
         return "cropped" if cropped.all() else "cropped or not read"

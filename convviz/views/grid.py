@@ -18,7 +18,7 @@ from convviz.theme import Theme
 from convviz.trace import Trace
 from convviz.views import caption
 from convviz.views._flat import Board, Cells, Label, fitting, muted, readable, tinted
-from convviz.views._planes import DATA, DROPPED, WINNER, Sheet, lift, sheets
+from convviz.views._planes import DATA, DROPPED, Sheet, lift, sheets
 from convviz.views._sums import MOST_LINES, Channels, Figures, Sum, group_of
 
 LABELLED = True
@@ -370,7 +370,4 @@ def frames(trace: Trace, theme: Theme, labels: str = "values") -> Frames:
     moving = (Layer("moving", part) for part in (*(part for row in rows for part in row.moving), *totals))
     layers = (fixed(still), *growing, *moving)
     picture = Frames(inner + 2 * MARGIN, bottom + MARGIN - 3, len(trace), theme.background, layers)
-    legend = [(str(kind), sheet) for sheet in sheets(trace) for kind in np.unique(sheet.kinds)]
-    if figures.greatest:
-        legend.append((WINNER, rows[0].source.sheet))
-    return caption.worded(picture, trace, tinted(theme), legend)
+    return caption.worded(picture, trace, tinted(theme))

@@ -376,8 +376,7 @@ def frames(trace: Trace, theme: Theme, labels: str = "values") -> Frames:
     layers = (fixed([*boards.fixed(), *still]), *growing, *(Layer("moving", part) for part in parts))
     bottom = MARGIN + height + SUM_SPACE + total.height
     picture = Frames(wide + 2 * MARGIN, bottom + MARGIN - 3, len(trace), theme.background, layers)
-    legend = [(str(kind), sheet) for sheet in sheets(trace) for kind in np.unique(sheet.kinds)]
-    return caption.worded(picture, trace, tinted(theme), legend)
+    return caption.worded(picture, trace, tinted(theme))
 
 
 def _boards(trace: Trace, figures: Figures, theme: Theme) -> Boards:

@@ -196,8 +196,7 @@ def _skipped(drawn: tuple[int, ...]) -> list[int]:
 def frames(trace: Trace, theme: Theme) -> Frames:
     """The stack picture of ``trace``, one frame a step."""
     stack = layout(trace)
-    below, above = stack.levels[0][0], stack.levels[-1][0]
-    scale = min(1.0, 1.6 * below.cell / CELL)
+    scale = min(1.0, 1.6 * stack.levels[0][0].cell / CELL)
     pen = _Pen(theme, THICK * scale, THIN * scale, (DASH[0] * scale, DASH[1] * scale))
     moving = _Moving(trace, stack, pen)
     layers = []
@@ -208,10 +207,7 @@ def frames(trace: Trace, theme: Theme) -> Frames:
     if stack.notes:
         layers.append(fixed([Text(x, y, words, NOTE, theme.text, role="note") for x, y, words in stack.notes]))
     picture = Frames(stack.width, stack.height, len(trace), theme.background, tuple(layers), supersampling=2)
-    kinds = [(kind, plane.sheet) for plane in (below, above) for kind in np.unique(plane.sheet.kinds)]
-    if trace.winners is not None:
-        kinds.append((WINNER, below.sheet))
-    return caption.worded(picture, trace, theme, kinds)
+    return caption.worded(picture, trace, theme)
 
 
 @dataclass(frozen=True)
