@@ -96,7 +96,7 @@ def test_the_window_stands_on_every_plane_and_the_cell_lights_on_every_other(nam
             for shape in group:
                 np.testing.assert_allclose(shape.points - shape.points.reshape(-1, 2)[0], first, atol=1e-9)
         corner = np.array((0, *at.corner)[-2:]) + plane.sheet.origin
-        assert any(np.allclose(window.points.reshape(-1, 2)[0], plane.points(*corner)) for window in windows)
+        assert any(np.allclose(window.points.reshape(-1, 2)[0], plane.points(corner)) for window in windows)
 
 
 @pytest.mark.parametrize("name", OPS)
@@ -168,7 +168,7 @@ def test_the_winner_of_max_pooling_is_marked_where_it_is(op):
         for channel, (mark, plane) in enumerate(zip(marks, placed.levels[0], strict=True)):
             place = np.ravel(traced[t].winner)[channel]
             row, column = np.argwhere(plane.sheet.indices == traced[t].reads[place])[0]
-            np.testing.assert_allclose(mark.points.reshape(-1, 2)[0], plane.points(row, column))
+            np.testing.assert_allclose(mark.points.reshape(-1, 2)[0], plane.points((row, column)))
             greatest = traced.output.reshape(op.channels, -1)[channel, t]
             assert traced.x.reshape(op.channels, -1)[channel, traced[t].reads[place]] == greatest
 

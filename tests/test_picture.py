@@ -106,7 +106,7 @@ def test_the_middle_of_each_cell_has_the_colour_of_its_kind_and_state(name, orde
         for plane, (colors, lit) in zip(planes, expected(traced, theme, t), strict=True):
             first, (rows, columns) = np.array(plane.sheet.origin), colors.shape
             row, column = np.mgrid[:rows, :columns].reshape(2, -1) + 0.5 + first[:, np.newaxis]
-            points = plane.points(row, column) * DOTS_PER_POINT
+            points = plane.points(np.stack([row, column], axis=1)) * DOTS_PER_POINT
             # Four lines run from plane to plane, over some cells' middles.
             clear = ~near_a_line(points, lines, 2.5)
             passed_over += (~clear).sum()

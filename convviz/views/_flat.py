@@ -11,9 +11,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from convviz.scene import Line, Points, Polygon, Shape, Text, blend, rgb, text_width
+from convviz.scene import Points, Shape, Text, blend, rgb, text_width
 from convviz.theme import Theme
-from convviz.views._planes import BEYOND, DATA, DROPPED, INSERTED, PADDING, UNVISITED, Sheet
+from convviz.views._planes import BEYOND, DATA, DROPPED, Sheet
+from convviz.views._surface import Pen, Surface, fills
 
 SUBSCRIPT = 0.68
 """Size of a subscript, as a part of its letter's."""
@@ -186,8 +187,12 @@ def _exponent(number: float, decimals: int) -> str:
 
 
 @dataclass(frozen=True)
-class Board:
-    """A sheet of cells drawn flat. Cells are given as an (m, 2) array of rows and columns."""
+class Board(Surface):
+    """A sheet of cells drawn flat. Its marks stand in the corners that hold no number."""
+
+    square = (0.08, 0.16)
+    cross = np.array([[(abs(a - 0.06), abs(b - 0.06)), (abs(a - 0.2), abs(b - 0.2))] for a in (0, 1) for b in (0, 1)])
+    unused = (BEYOND, DROPPED)
 
     sheet: Sheet
     color: str
@@ -219,16 +224,9 @@ class Board:
     def thin(self) -> float:
         return THIN * min(1.0, self.cell / 16)
 
-    def points(self, places: NDArray[Any]) -> Points:
-        """Points at (row, column), an array of any shape whose last axis is that pair."""
+    def points(self, places: Any) -> Points:
         placed: Points = np.asarray(places, float)[..., ::-1] * self.cell + (self.left, self.top)
         return placed
-
-    def outlines(self, at: NDArray[Any], height: float = 1, width: float = 1, inset: float = 0) -> Points:
-        """(m, 4, 2) outlines of the cells, or of the blocks of cells whose first is at each of ``at``."""
-        low, high, right = inset, height - inset, width - inset
-        corners = np.array([(low, low), (low, right), (high, right), (high, low)])
-        return self.points(np.asarray(at, float).reshape(-1, 1, 2) + corners)
 
     def box(self, row: int, column: int) -> tuple[float, float, float, float]:
         """Left, top, right and bottom of a cell."""
@@ -237,63 +235,22 @@ class Board:
 
     def fill(self, kind: str) -> str | None:
         """Fill of a cell of that kind at rest; None is the background."""
-        theme = self.theme
-        return {
-            DATA: self.color,
-            UNVISITED: theme.unvisited or self.color,
-            PADDING: theme.padding,
-            INSERTED: theme.inserted,
-            DROPPED: theme.dropped,
-            BEYOND: theme.dropped,
-        }[str(kind)]
+        return fills(self.theme, self.color)[str(kind)]
 
     def lit(self, fill: str | None) -> str:
         """The colour of a cell of that fill under the window."""
         return blend(self.theme.window, fill or self.theme.background, self.theme.window_opacity)
-
-    def grid(self) -> Points:
-        """The (m, 2, 2) grid lines of the canvas, which is without the cells that are cropped off."""
-        (top, left), (rows, columns) = self.sheet.origin, self.sheet.size
-        across = [((top, left + n), (top + rows, left + n)) for n in range(columns + 1)]
-        down = [((top + n, left), (top + n, left + columns)) for n in range(rows + 1)]
-        return self.points(np.array(across + down))
 
     def moved(self, right: float, down: float) -> Board:
         return replace(self, left=self.left + right, top=self.top + down)
 
     def rest(self, empty: bool = False) -> list[Shape]:
         """The cells without a window over them; ``empty`` leaves the data cells to be filled by the steps."""
-        theme, kinds, shapes = self.theme, self.sheet.kinds, list[Shape]()
-        for kind in (PADDING, INSERTED, BEYOND, DROPPED):
-            at, fill = np.argwhere(kinds == kind), self.fill(kind)
-            if fill and len(at):
-                shapes.append(Polygon(self.outlines(at), fill, role=kind))
-                shapes += self._mark(kind, at)
-        if not self.sheet.plain:
-            shapes.append(Line(self.grid(), theme.line, self.thick, DASH))
-        outside = np.argwhere((kinds == DROPPED) & ~self.sheet.on_canvas)
-        if len(outside):
-            shapes.append(Polygon(self.outlines(outside), stroke=theme.line, width=self.thin, dash=DASH))
-        for kind in (UNVISITED, DATA):
-            at = np.argwhere(kinds == kind)
-            if len(at):
-                fill = theme.background if empty and kind == DATA else self.fill(kind)
-                shapes.append(Polygon(self.outlines(at), fill, stroke=theme.line, width=self.thick, role=kind))
-                shapes += self._mark(kind, at)
-        return shapes
-
-    def _mark(self, kind: str, at: Cells) -> list[Shape]:
-        """What tells a kind of cell without its colour, in the corners that hold no number."""
-        theme = self.theme
-        if kind == INSERTED and theme.inserted:
-            return [Polygon(self.outlines(at + 0.08, 0.16, 0.16), stroke=theme.line, width=self.thin, role="mark")]
-        if (kind in (DROPPED, BEYOND) and theme.dropped) or (kind == UNVISITED and theme.unvisited):
-            ends = np.array(
-                [[(abs(a - 0.06), abs(b - 0.06)), (abs(a - 0.2), abs(b - 0.2))] for a in (0, 1) for b in (0, 1)]
-            )
-            places = at[:, np.newaxis, np.newaxis, :] + ends
-            return [Line(self.points(places).reshape(-1, 2, 2), theme.line, self.thin, role="mark")]
-        return []
+        colors = fills(self.theme, self.color)
+        if empty:
+            colors[DATA] = self.theme.background
+        pen = Pen(self.theme, self.thick, self.thin, DASH)
+        return pen.rest(self, colors, gridded=not self.sheet.plain)
 
     def text(
         self, label: Label, row: int, column: int, size: float, fill: str, corner: bool = False, role: str = ""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,19 +20,8 @@ from convviz.scene import DOTS_PER_POINT, Frames, Layer, Line, Points, Polygon, 
 from convviz.theme import Theme
 from convviz.trace import Trace
 from convviz.views import caption
-from convviz.views._planes import (
-    BEYOND,
-    CROSS,
-    DATA,
-    DROPPED,
-    INSERTED,
-    PADDING,
-    UNVISITED,
-    WINNER,
-    Sheet,
-    lift,
-    sheets,
-)
+from convviz.views._planes import CROSS, DATA, WINNER, Sheet, lift, sheets
+from convviz.views._surface import Pen, Surface, fills
 
 CELL = 72.27 / 2.54 / 2
 """Side of a cell: half a centimetre."""
@@ -54,41 +44,26 @@ NOTE = caption.SIZE
 
 
 @dataclass(frozen=True)
-class Plane:
+class Plane(Surface):
     """Places the cells of a sheet on the picture: (column x, row y) -> (x - 0.7 y, 0.5 x + 0.65 y), y upwards."""
+
+    square = (0.32, 0.36)
+    cross = CROSS
+    rising = True
 
     sheet: Sheet
     cell: float
     right: float = 0.0
     up: float = 0.0
 
-    def points(self, rows: NDArray[np.float64], columns: NDArray[np.float64]) -> Points:
-        """Points at (row, column), row 0 at the back: an array of their shape and 2, x to the right, y downwards."""
-        x, y = np.asarray(columns, float), self.sheet.kinds.shape[0] - np.asarray(rows, float)
+    def points(self, places: Any) -> Points:
+        """Row 0 is at the back; x runs to the right, y downwards."""
+        row, column = np.moveaxis(np.asarray(places, float), -1, 0)
+        x, y = column, self.sheet.kinds.shape[0] - row
         across = (x - 0.7 * y) * self.cell + self.right
         upwards = (0.5 * x + 0.65 * y) * self.cell + self.up
         placed: Points = np.stack([across, -upwards], axis=-1)
         return placed
-
-    def cells(self, at: NDArray[np.int64], height: float = 1, width: float = 1, inset: float = 0) -> Points:
-        """The (m, 4, 2) outlines of the cells, or of blocks of cells, whose first is at each (row, column) of at."""
-        rows, columns = np.asarray(at, float).reshape(-1, 2, 1).swapaxes(0, 1)
-        low, high = np.array([0.0, 0.0, 1.0, 1.0]), np.array([0.0, 1.0, 1.0, 0.0])
-        return self.points(
-            rows + inset + low * (height - 2 * inset),
-            columns + inset + high * (width - 2 * inset),
-        )
-
-    def grid(self, row: float, column: float, height: int, width: int) -> Points:
-        """The (m, 2, 2) grid lines of a block of cells, the outer ones included."""
-        down, across = np.arange(height + 1.0), np.arange(width + 1.0)
-        upright = self.points(
-            np.broadcast_to([row + height, row], (width + 1, 2)), (column + across)[:, np.newaxis] + [0.0, 0.0]
-        )
-        level = self.points(
-            (row + down)[:, np.newaxis] + [0.0, 0.0], np.broadcast_to([column, column + width], (height + 1, 2))
-        )
-        return np.concatenate([upright, level])
 
     @property
     def right_corner(self) -> Points:
@@ -99,7 +74,7 @@ class Plane:
     def corners(self) -> Points:
         """The (4, 2) outline of the whole plane."""
         height, width = self.sheet.kinds.shape
-        return self.cells(np.zeros((1, 2), np.int64), height, width).reshape(4, 2)
+        return self.outlines(np.zeros((1, 2)), height, width).reshape(4, 2)
 
 
 @dataclass(frozen=True)
@@ -210,66 +185,25 @@ def frames(trace: Trace, theme: Theme) -> Frames:
     return caption.worded(picture, trace, theme)
 
 
-@dataclass(frozen=True)
-class _Pen:
-    theme: Theme
-    thick: float
-    thin: float
-    dash: tuple[float, float]
-
+class _Pen(Pen):
     def sheet(self, plane: Plane, color: str) -> list[Shape]:
         """A plane at rest."""
-        theme, kinds, line = self.theme, plane.sheet.kinds, self.theme.line
-        height, width = kinds.shape
-        if plane.sheet.plain and plane.sheet.written:
-            return [
-                Polygon(plane.corners()[np.newaxis], color, stroke=theme.edge, width=self.thin, role=DATA),
-                Line(plane.grid(0, 0, height, width), line, self.thick),
-            ]
-        shapes: list[Shape] = []
-        for kind, fill in (
-            (PADDING, theme.padding),
-            (INSERTED, theme.inserted),
-            (DROPPED, theme.dropped),
-            (BEYOND, theme.dropped),
-        ):
-            at = np.argwhere(kinds == kind)
-            if fill and len(at):
-                shapes.append(Polygon(plane.cells(at), fill, role=kind))
-                shapes += self._mark(plane, kind, at)
-        (top, left), (rows, columns) = plane.sheet.origin, plane.sheet.size
-        shapes.append(Line(plane.grid(top, left, rows, columns), line, self.thick, self.dash))
-        outside = np.argwhere((kinds == DROPPED) & ~plane.sheet.on_canvas)
-        if len(outside):
-            shapes.append(Polygon(plane.cells(outside), stroke=line, width=self.thin, dash=self.dash))
-        for kind, fill in ((UNVISITED, theme.unvisited or color), (DATA, color)):
-            at = np.argwhere(kinds == kind)
-            if len(at):
-                shapes.append(Polygon(plane.cells(at), fill, stroke=line, width=self.thick, role=kind))
-                shapes += self._mark(plane, kind, at)
-        return shapes
-
-    def _mark(self, plane: Plane, kind: str, at: NDArray[np.int64]) -> list[Shape]:
-        """What tells a kind of cell without its colour: a ring for a zero, a cross for what takes no part."""
-        theme = self.theme
-        if kind == INSERTED and theme.inserted:
-            return [Polygon(plane.cells(at, inset=0.32), stroke=theme.line, width=self.thin, role="mark")]
-        if (kind in (BEYOND, DROPPED) and theme.dropped) or (kind == UNVISITED and theme.unvisited):
-            places = at[:, np.newaxis, np.newaxis, :] + CROSS
-            return [
-                Line(plane.points(places[..., 0], places[..., 1]).reshape(-1, 2, 2), theme.line, self.thin, role="mark")
-            ]
-        return []
+        if not (plane.sheet.plain and plane.sheet.written):
+            return self.rest(plane, fills(self.theme, color))
+        return [
+            Polygon(plane.corners()[np.newaxis], color, stroke=self.theme.edge, width=self.thin, role=DATA),
+            Line(plane.grid(0, 0, *plane.sheet.kinds.shape), self.theme.line, self.thick),
+        ]
 
     def window(self, plane: Plane, corner: NDArray[np.int64], taps: NDArray[np.int64], spread: bool) -> list[Shape]:
         """The window over cells ``taps`` of a plane; with a dilation (``spread``) they lie apart."""
         theme = self.theme
         height, width = taps[-1] + 1
         if spread:
-            outlines = plane.cells(corner + taps)
+            outlines = plane.outlines(corner + taps)
             grid: Shape = Polygon(outlines, stroke=theme.line, width=self.thick)
         else:
-            outlines = plane.cells(corner[np.newaxis], height, width)
+            outlines = plane.outlines(corner[np.newaxis], height, width)
             grid = Line(plane.grid(corner[0], corner[1], height, width), theme.line, self.thick)
         # The reference has a thin outline too; the grid covers it.
         fill = Polygon(outlines, theme.window, theme.window_opacity, role="window")
@@ -277,7 +211,7 @@ class _Pen:
 
     def cell(self, plane: Plane, at: NDArray[np.int64]) -> list[Shape]:
         """The current cell of the other plane."""
-        theme, outline = self.theme, plane.cells(at[np.newaxis])
+        theme, outline = self.theme, plane.outlines(at[np.newaxis])
         window, opacity = theme.window, theme.window_opacity
         return [Polygon(outline, window, opacity, stroke=theme.line, width=self.thick, role="current")]
 
@@ -319,7 +253,7 @@ class _Moving:
     def _outline(self, n: int, plane: Plane, at: NDArray[np.int64], corner: NDArray[np.int64]) -> Points:
         """The (4, 2) corners of what moves on a plane of level ``n``."""
         height, width = self.taps[-1] + 1 if self._windowed(n) else (1, 1)
-        return plane.cells(corner if self._windowed(n) else at, height, width).reshape(4, 2)
+        return plane.outlines(corner if self._windowed(n) else at, height, width).reshape(4, 2)
 
     def _winner(self, plane: Plane, corner: NDArray[np.int64], channel: int, t: int) -> list[Shape]:
         """The cell that max pooling takes, in the colour of the plane that it goes to."""
@@ -328,4 +262,4 @@ class _Moving:
         if plane.sheet.indices[tuple(at)] < 0:
             return []
         theme, pen = self.pen.theme, self.pen
-        return [Polygon(plane.cells(at[np.newaxis]), theme.target, stroke=theme.line, width=pen.thick, role=WINNER)]
+        return [Polygon(plane.outlines(at[np.newaxis]), theme.target, stroke=theme.line, width=pen.thick, role=WINNER)]
