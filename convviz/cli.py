@@ -18,9 +18,9 @@ from convviz.documents import Picture, image_format, make_folder, one_line
 from convviz.errors import ConvvizError
 from convviz.formats import FORMATS
 from convviz.markdown import update
-from convviz.ops import OPERATIONS
+from convviz.ops import OPERATIONS, show
 from convviz.snippet import PLACES, snippet
-from convviz.spec import SHORT, command, flag_names, known, nearest_of, parameter_names, parse_case, spell, whole_number
+from convviz.spec import SHORT, command, flag_names, known, nearest_of, parameter_names, parse_case, whole_number
 from convviz.theme import THEMES
 from convviz.views import VIEWS
 
@@ -290,7 +290,7 @@ def _whole(name: str, text: str) -> int:
 
 def _case(arguments: argparse.Namespace, sizes: dict[str, str] | None = None) -> Case:
     given = {name: getattr(arguments, name) for name in parameter_names()}
-    parameters = {name: spell(value) for name, value in given.items() if value is not None}
+    parameters = {name: show(value) for name, value in given.items() if value is not None}
     return parse_case(arguments.name, {**(sizes or {}), **parameters})
 
 
@@ -366,14 +366,14 @@ def _progress(picture: Animation) -> Iterator[Callable[[int], None] | None]:
         return
     total, width = len(picture), 40
 
-    def show(step: int) -> None:
+    def advance(step: int) -> None:
         if step % max(total // 100, 1) == 0 or step == total - 1:
             done = (step + 1) * width // total
             sys.stderr.write(f"\r[{'#' * done}{'.' * (width - done)}] step {step + 1} of {total}")
             sys.stderr.flush()
 
     try:
-        yield show
+        yield advance
     finally:
         sys.stderr.write("\r\033[K")
         sys.stderr.flush()

@@ -549,12 +549,17 @@ def _integer(name: str, item: Any, smallest: int, whole: Any = None) -> int:
     try:
         number = index(item)
     except TypeError:
-        raise ConvvizError(f"{name} is {show(whole)}: give whole numbers of at least {smallest}") from None
+        raise _refused(name, whole, f"give whole numbers of at least {smallest}") from None
     if isinstance(item, bool) or number < smallest:
-        raise ConvvizError(f"{name} is {show(whole)}: it must be at least {smallest}")
+        raise _refused(name, whole, f"it must be at least {smallest}")
     if number > LARGEST:
-        raise ConvvizError(f"{name} is {show(whole)}: it must be at most {LARGEST}")
+        raise _refused(name, whole, f"it must be at most {LARGEST}")
     return number
+
+
+def _refused(name: str, value: Any, why: str) -> ConvvizError:
+    said = shown(value) if isinstance(value, str | bool) else show(value)
+    return ConvvizError(f"{name} is {said}: {why}")
 
 
 def _set_padding(op: Any, value: Any, same: Any) -> None:
@@ -614,9 +619,13 @@ def _check_output(op: Operation | _Direct) -> None:
 
 
 def show(value: Any) -> str:
-    """A parameter's value as a user would type it: ``5``, ``5,7``, ``0:1``."""
-    if isinstance(value, str):
-        return repr(value)
+    """A parameter's value as a user would type it.
+
+    >>> show((5, 5)), show(((0, 1), (0, 1))), show("reflect"), show(True)
+    ('5', '0:1', 'reflect', 'true')
+    """
+    if isinstance(value, str | bool):
+        return str(value).lower()
     if _many(value):
         items = [_show_item(item) for item in islice(value, _MOST_SHOWN)]
         return items[0] if len(items) == 2 and items[0] == items[1] else ",".join(items)

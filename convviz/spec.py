@@ -84,22 +84,13 @@ def show_parameters(op: Operation) -> dict[str, str]:
     shown = {}
     for field in fields(op):
         value = getattr(op, field.name)
-        text = spell(value)
+        text = show(value)
         default = op.kernel_size if field.default is None else field.default  # a pooling's stride
         if isinstance(value, tuple) and len(value) == 1 and field.name == "input_size":
             text += ","  # says that there is one axis
-        if text != spell(default):
+        if text != show(default):
             shown[field.name] = text
     return shown
-
-
-def spell(value: Any) -> str:
-    """A parameter's value as text.
-
-    >>> spell(((0, 1), (0, 1))), spell("reflect"), spell(True)
-    ('0:1', 'reflect', 'true')
-    """
-    return str(value).lower() if isinstance(value, str | bool) else show(value)
 
 
 def command(what: Operation | Case) -> str:

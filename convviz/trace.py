@@ -221,7 +221,9 @@ class Trace:
         cells_out, cells_in = prod(op.output_size), prod(op.input_size)
         rows, columns = cells_out * op.out_channels, cells_in * op.in_channels
         if rows * columns > MOST_NUMBERS:
-            raise ConvvizError(f"input_size is {op.input_size}: its matrix has {rows} x {columns} entries, too many")
+            raise ConvvizError(
+                f"input_size is {show(op.input_size)}: its matrix has {rows} x {columns} entries, too many"
+            )
         c = np.zeros((op.groups, op.out_channels // op.groups, cells_out, op.groups, op.in_channels // op.groups,
                       cells_in), dtype=self._weights.dtype)  # fmt: skip
         reads, writes, taps = self.reads, self.writes, self.taps
@@ -382,7 +384,7 @@ def trace(
     x_shape, weight_shape = _shapes(op)
     for name, given, shape in (("input_size", x, x_shape), ("kernel_size", weight, weight_shape)):
         if given is None and prod(shape) > MOST_CELLS:
-            raise ConvvizError(f"{name} is {getattr(op, name)}: at most {MOST_CELLS} cells can be traced")
+            raise ConvvizError(f"{name} is {show(getattr(op, name))}: at most {MOST_CELLS} cells can be traced")
     kind = _MaxTrace if isinstance(op, MaxPool) else Trace
     if x is None and weight is None and bias is None:
         return kind(op, None, None, order)

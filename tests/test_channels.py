@@ -184,5 +184,5 @@ def test_cells_that_do_not_count_are_drawn_as_such():
 
 
 def test_too_many_cells_for_their_channels_are_refused():
-    with pytest.raises(ConvvizError, match="input_size is 100,100: with its channels"):
+    with pytest.raises(ConvvizError, match="input_size is 100: with its channels"):
         animate(Conv(100, 3, in_channels=6, out_channels=6))

@@ -122,7 +122,7 @@ BAD = {
     "another's name": (["render", "deconv"], 'name is "deconv": did you mean "conv-transpose"?'),
     "huge size": ([*RENDER, "-i", "100000"], "input_size"),
     "size past all numbers": ([*RENDER, "-i", "9" * 30], "input_size is"),
-    "large but traceable": ([*RENDER, "-i", "400"], "input_size is 400,400: a plane of the picture would be 400 x 400"),
+    "large but traceable": ([*RENDER, "-i", "400"], "input_size is 400: a plane of the picture would be 400 x 400"),
     "width of nothing": ([*RENDER, "--width", "0"], "width is 0: give a whole number from 16 to"),
     "width of text": ([*RENDER, "--width", "wide"], 'width is "wide": give a whole number'),
     "width in Python's notation": ([*RENDER, "--width", "4_0"], 'width is "4_0": give a whole number'),

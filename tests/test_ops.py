@@ -94,7 +94,7 @@ def test_the_cases_of_the_guide():
         (lambda: Conv(5, 3, padding="some"), 'padding is "some": give a number'),
         (lambda: Conv(5, 3, padding=((1, 2, 3), (1, 2))), "a pair has two numbers"),
         (lambda: Conv(5.5, 3), "input_size is 5.5: give whole numbers"),
-        (lambda: Conv("5", 3), "input_size is '5': give whole numbers"),
+        (lambda: Conv("5", 3), 'input_size is "5": give whole numbers'),
         (lambda: Conv(5, True), "kernel_size is True"),
         (lambda: Conv((5, 5), (3,)), "differ in their number of axes"),
         (lambda: Conv((5, 5, 5), 3), "3 axes cannot be drawn, give 1 or 2"),

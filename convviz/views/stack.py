@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convviz.errors import ConvvizError
+from convviz.ops import show
 from convviz.scene import DOTS_PER_POINT, Frames, Layer, Line, Points, Polygon, Shape, Text, fixed, text_width
 from convviz.theme import Theme
 from convviz.trace import Trace
@@ -101,9 +102,8 @@ def layout(trace: Trace) -> Stack:
     below, above = sheets(trace)
     for sheet in (below, above):
         if max(sheet.kinds.shape) > MOST_CELLS:
-            shown = ",".join(map(str, trace.op.input_size))
             raise ConvvizError(
-                f"input_size is {shown}: a plane of the picture would be {sheet.kinds.shape[0]} x "
+                f"input_size is {show(trace.op.input_size)}: a plane of the picture would be {sheet.kinds.shape[0]} x "
                 f"{sheet.kinds.shape[1]} cells; at most {MOST_CELLS} along an axis can be drawn"
             )
     cell = CELL
@@ -116,7 +116,7 @@ def layout(trace: Trace) -> Stack:
         cell *= (LONGEST_SIDE - 2 * MARGIN) / (longest - 2 * MARGIN)
     if cell < LEAST_CELL:
         raise ConvvizError(
-            f"input_size is {','.join(map(str, trace.op.input_size))}: with its channels, the picture would have cells "
+            f"input_size is {show(trace.op.input_size)}: with its channels, the picture would have cells "
             f"of less than 2 pixels; give fewer cells, channels or groups"
         )
     return _place(trace, below, above, cell)
