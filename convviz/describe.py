@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from convviz.layers import TORCH
 from convviz.ops import AveragePool, Conv, ConvTranspose, MaxPool, Operation, Pairs
 from convviz.spec import command, show_parameters
 from convviz.trace import Trace, trace
@@ -443,7 +444,7 @@ kernel_size=2))
     return f"torch.nn.Sequential({pad}, {layer})"
 
 
-_PYTORCH = {"conv": "Conv", "conv-transpose": "ConvTranspose", "max-pool": "MaxPool", "average-pool": "AvgPool"}
+_PYTORCH = {name: layer for layer, name in TORCH.items()}
 _PADS = {"zeros": "ZeroPad", "reflect": "ReflectionPad", "replicate": "ReplicationPad", "circular": "CircularPad"}
 
 
