@@ -14,6 +14,9 @@ from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from convviz.compose.beside import beside
+from convviz.compose.caption import captioned
+from convviz.describe import closing, heading
 from convviz.errors import ConvvizError, shown
 from convviz.files import replacing
 from convviz.formats import FORMATS
@@ -22,8 +25,6 @@ from convviz.spec import known, parse_case
 from convviz.theme import THEMES, Theme
 from convviz.trace import ORDERS, Trace, trace
 from convviz.views import LABELS, VIEWS
-from convviz.views.beside import beside, closing, heading
-from convviz.views.caption import captioned
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
 from math import gcd, prod
@@ -158,6 +159,26 @@ def step_text(traced: Trace, t: int) -> str:
     padded = "padded input" if traced.op.padding_mode != "zeros" else "input"
     what = f"output {at}" if traced.order == "gather" else f"{padded} {at} {_stamps(traced.op)}"
     return f"step {t + 1} of {len(traced)}: {what}"
+
+
+def heading(traced: Trace, traces: Sequence[Trace]) -> str:
+    """What tells a panel from the others: its operation or its order, where they differ."""
+    words = []
+    if any(other.op != traced.op for other in traces):
+        words.append(title(traced.op))
+    if any(other.order != traced.order for other in traces):
+        words.append("gather: each output reads" if traced.order == "gather" else "scatter: each input stamps")
+    return "; ".join(words)
+
+
+def closing(traces: Sequence[Trace]) -> str:
+    """Whether gather and scatter of each operation gave the same numbers, by comparing them."""
+    half = len(traces) // 2
+    pairs = [(one.output, other.output) for one, other in zip(traces[:half], traces[half:], strict=True)]
+    if not all(np.allclose(one, other) for one, other in pairs):
+        return "gather and scatter differ"
+    exact = all(np.array_equal(one, other) for one, other in pairs)
+    return "gather and scatter give the same output" + ("" if exact else ", but for rounding")
 
 
 def position(index: int, sizes: tuple[int, ...]) -> tuple[int, ...]:

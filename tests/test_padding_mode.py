@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convviz import Conv, ConvvizError, trace
+from convviz.cells import PADDING
 from convviz.spec import parse_operation, show_parameters
-from convviz.views._planes import PADDING, sheets
+from convviz.views._planes import sheets
 
 NUMPY = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 

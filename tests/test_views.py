@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from pictures import check_texts, seen
 
 from convviz import THEMES, AveragePool, Conv, ConvTranspose, ConvvizError, MaxPool, Operation, animate, trace
+from convviz.compose.caption import captioned
 from convviz.formats.svg import document
 from convviz.scene import DOTS_PER_POINT, Frame, Text, text_width
 from convviz.views import grid, matrix
 from convviz.views._flat import LEAST_CONTRAST, contrast, formatter
-from convviz.views.caption import captioned
 
 OPERATIONS: dict[str, Operation] = {
     "plain": Conv(4, 3),

@@ -11,9 +11,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from convviz.cells import BEYOND, DATA, DROPPED
 from convviz.scene import Points, Shape, Text, blend, rgb, text_width
 from convviz.theme import Theme
-from convviz.views._planes import BEYOND, DATA, DROPPED, Sheet
+from convviz.views._planes import Sheet
 from convviz.views._surface import Pen, Surface, fills
 
 SUBSCRIPT = 0.68

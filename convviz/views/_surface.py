@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from convviz.cells import BEYOND, DATA, DROPPED, INSERTED, PADDING, UNVISITED
 from convviz.scene import Line, Points, Polygon, Shape
 from convviz.theme import Theme
-from convviz.views._planes import BEYOND, DATA, DROPPED, INSERTED, PADDING, UNVISITED, Sheet
+from convviz.views._planes import Sheet
 
 
 class Surface(ABC):

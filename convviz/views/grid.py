@@ -11,15 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from convviz.cells import DATA, DROPPED
 from convviz.errors import ConvvizError
 from convviz.ops import show
 from convviz.scene import DOTS_PER_POINT, Frames, Layer, Polygon, Shape, Text, blend, fixed, text_width
 from convviz.theme import Theme
 from convviz.trace import Trace
-from convviz.views import caption
 from convviz.views._flat import Board, Cells, Label, fitting, muted, readable, tinted
-from convviz.views._planes import DATA, DROPPED, Sheet, lift, sheets
+from convviz.views._planes import Sheet, lift, sheets
 from convviz.views._sums import MOST_LINES, Channels, Figures, Sum, group_of
+from convviz.views._words import worded
 
 LABELLED = True
 """Whether this view takes ``labels``."""
@@ -370,4 +371,4 @@ def frames(trace: Trace, theme: Theme, labels: str = "values") -> Frames:
     moving = (Layer("moving", part) for part in (*(part for row in rows for part in row.moving), *totals))
     layers = (fixed(still), *growing, *moving)
     picture = Frames(inner + 2 * MARGIN, bottom + MARGIN - 3, len(trace), theme.background, layers)
-    return caption.worded(picture, trace, tinted(theme))
+    return worded(picture, trace, tinted(theme))

@@ -19,10 +19,10 @@ from convviz.ops import ConvTranspose, MaxPool
 from convviz.scene import Frames, Layer, Points, Polygon, Shape, Text, blend, fixed, text_width
 from convviz.theme import Theme
 from convviz.trace import Trace
-from convviz.views import caption
 from convviz.views._flat import THICK, Label, fitting, muted, readable, tinted
 from convviz.views._planes import sheets
 from convviz.views._sums import Figures, Sum
+from convviz.views._words import worded
 from convviz.views.grid import Boards, Plan
 
 LABELLED = True
@@ -376,7 +376,7 @@ def frames(trace: Trace, theme: Theme, labels: str = "values") -> Frames:
     layers = (fixed([*boards.fixed(), *still]), *growing, *(Layer("moving", part) for part in parts))
     bottom = MARGIN + height + SUM_SPACE + total.height
     picture = Frames(wide + 2 * MARGIN, bottom + MARGIN - 3, len(trace), theme.background, layers)
-    return caption.worded(picture, trace, tinted(theme))
+    return worded(picture, trace, tinted(theme))
 
 
 def _boards(trace: Trace, figures: Figures, theme: Theme) -> Boards:

@@ -15,14 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convviz.cells import CROSS, DATA, WINNER
 from convviz.errors import ConvvizError
 from convviz.ops import show
 from convviz.scene import DOTS_PER_POINT, Frames, Layer, Line, Points, Polygon, Shape, Text, fixed, text_width
 from convviz.theme import Theme
 from convviz.trace import Trace
-from convviz.views import caption
-from convviz.views._planes import CROSS, DATA, WINNER, Sheet, lift, sheets
+from convviz.views._planes import Sheet, lift, sheets
 from convviz.views._surface import Pen, Surface, fills
+from convviz.views._words import worded
 
 CELL = 72.27 / 2.54 / 2
 """Side of a cell: half a centimetre."""
@@ -41,7 +42,7 @@ PILED = 0.7
 MOST_PILED = 6
 """Channels or groups that are all drawn; of more, the first three and the last."""
 LEAST_CELL = 2 / DOTS_PER_POINT
-NOTE = caption.SIZE
+NOTE = 6.5
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ def frames(trace: Trace, theme: Theme) -> Frames:
     if stack.notes:
         layers.append(fixed([Text(x, y, words, NOTE, theme.text, role="note") for x, y, words in stack.notes]))
     picture = Frames(stack.width, stack.height, len(trace), theme.background, tuple(layers), supersampling=2)
-    return caption.worded(picture, trace, theme)
+    return worded(picture, trace, theme)
 
 
 class _Pen(Pen):

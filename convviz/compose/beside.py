@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
-from convviz.describe import title
 from convviz.scene import DOTS_PER_POINT, Entry, Frames, Layer, Shape, Text, fixed, moved, text_width
 from convviz.theme import Theme
-from convviz.trace import Trace
 
 HEADING, HEADING_SPACE, MARGIN = 9.0, 20.0, 8.0
 CLOSING, CLOSING_SPACE = 9.0, 24.0
@@ -77,26 +73,6 @@ def beside(pictures: Sequence[Frames], headings: Sequence[str], theme: Theme, cl
         supersampling=max(picture.supersampling for picture in pictures),
         pixel_width=WIDEST if pixels > WIDEST else None,
     )
-
-
-def heading(traced: Trace, traces: Sequence[Trace]) -> str:
-    """What tells a panel from the others: its operation or its order, where they differ."""
-    words = []
-    if any(other.op != traced.op for other in traces):
-        words.append(title(traced.op))
-    if any(other.order != traced.order for other in traces):
-        words.append("gather: each output reads" if traced.order == "gather" else "scatter: each input stamps")
-    return "; ".join(words)
-
-
-def closing(traces: Sequence[Trace]) -> str:
-    """Whether gather and scatter of each operation gave the same numbers, by comparing them."""
-    half = len(traces) // 2
-    pairs = [(one.output, other.output) for one, other in zip(traces[:half], traces[half:], strict=True)]
-    if not all(np.allclose(one, other) for one, other in pairs):
-        return "gather and scatter differ"
-    exact = all(np.array_equal(one, other) for one, other in pairs)
-    return "gather and scatter give the same output" + ("" if exact else ", but for rounding")
 
 
 def _stacked(panels: Sequence[Sequence[Layer]]) -> list[Layer]:
