@@ -9,7 +9,6 @@ from math import floor, log10
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convviz.cells import BEYOND, DATA, DROPPED
 from convviz.scene import Points, Shape, Text, blend, rgb, text_width
@@ -24,7 +23,6 @@ THICK, THIN = 0.8, 0.4
 DASH = (2.4, 2.0)
 
 Anchor = Literal["start", "middle", "end"]
-Cells = NDArray[np.int64]
 
 
 # Colours

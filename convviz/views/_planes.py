@@ -1,4 +1,4 @@
-"""What every view of a trace needs to know: the two planes of cells, and of which kind each cell is."""
+"""What every view of a trace needs to know: the two planes of cells, the kind of each cell, and the window's walk."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from convviz import windows
 from convviz.cells import BEYOND, DATA, DROPPED, INSERTED, PADDING, UNVISITED
 from convviz.ops import AveragePool, Layout
 from convviz.trace import Trace
+
+Cells = NDArray[np.int64]
+"""(m, 2) rows and columns, or (2,) those of one cell."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,33 @@ class Sheet:
 def lift(sizes: tuple[int, ...]) -> tuple[int, int]:
     """Sizes of a 1-D operation as those of a strip of one row."""
     return (1, *sizes)[-2:]  # type: ignore[return-value]
+
+
+class Walk:
+    """Where the window stands at each step, in rows and columns of ``sheet``, which is the plane under it."""
+
+    def __init__(self, trace: Trace, sheet: Sheet) -> None:
+        kernel = lift(trace.op.kernel_size)
+        self.steps, self.stride = lift(trace.steps), np.array(lift(trace.layout.stride))
+        self.taps = np.argwhere(np.ones(kernel)) * np.array(lift(trace.op.dilation))
+        """(K, 2) the cells of the window, from its corner."""
+        self.spread = bool((self.taps[-1] + 1 > kernel).any())
+        """Whether they lie apart."""
+        self.origin = np.array(sheet.origin)
+
+    def place(self, t: int) -> Cells:
+        """(2,) the cell of the other plane that step ``t`` is about."""
+        return np.array(np.unravel_index(t, self.steps))
+
+    def corner(self, t: int) -> Cells:
+        """(2,) the window's first cell."""
+        corner: Cells = self.origin + self.place(t) * self.stride
+        return corner
+
+    def cells(self, t: int) -> Cells:
+        """(K, 2) the cells under the window."""
+        cells: Cells = self.corner(t) + self.taps
+        return cells
 
 
 def sheets(trace: Trace) -> tuple[Sheet, Sheet]:

@@ -17,8 +17,8 @@ from convviz.ops import show
 from convviz.scene import DOTS_PER_POINT, Frames, Layer, Polygon, Shape, Text, blend, fixed, text_width
 from convviz.theme import Theme
 from convviz.trace import Trace
-from convviz.views._flat import Board, Cells, Label, fitting, muted, readable, tinted
-from convviz.views._planes import Sheet, lift, sheets
+from convviz.views._flat import Board, Label, fitting, muted, readable, tinted
+from convviz.views._planes import Cells, Sheet, Walk, lift, sheets
 from convviz.views._sums import MOST_LINES, Channels, Figures, Sum, group_of
 from convviz.views._words import worded
 
@@ -87,11 +87,7 @@ class Boards:
         boards, self.width, self.height = self._arranged(panes)
         self.source, self.target = boards[0], boards[-1]
         self.kernels = boards[1:-1][: len(self.weights)]
-        self.windowed = self.source if self.gather else self.target
-        self.steps, self.stride = lift(trace.steps), np.array(lift(trace.layout.stride))
-        self.taps = np.argwhere(np.ones(kernel)) * np.array(lift(op.dilation))
-        self.spread = bool((self.taps[-1] + 1 > kernel).any())
-        self.origin = np.array(self.windowed.sheet.origin)
+        self.walk = Walk(trace, read if self.gather else written)
         room, symbols = 0.86 * plan.cell, figures.symbols
         sizes = (VALUE if plan.corners else ALONE, CORNER)
         large, small = (part * plan.cell * (0.87 if symbols else 1.0) for part in sizes)
@@ -121,8 +117,7 @@ class Boards:
 
     def moved(self, right: float, down: float) -> None:
         """Put the boards there."""
-        for name in ("source", "target", "windowed"):
-            setattr(self, name, getattr(self, name).moved(right, down))
+        self.source, self.target = self.source.moved(right, down), self.target.moved(right, down)
         self.kernels = [board.moved(right, down) for board in self.kernels]
 
     # What stays
@@ -188,8 +183,7 @@ class Boards:
         if not self.shows_target:
             return []
         if self.gather:
-            at = np.array([np.unravel_index(t, self.steps)])
-            return self._filled(self.target, at, [self.writes.target(t)], [self.target.color])
+            return self._filled(self.target, self._place(t), [self.writes.target(t)], [self.target.color])
         at, labels, fills = self._stamped(t)
         kept = [n for n, label in enumerate(labels) if label]
         return self._filled(self.target, at[kept], [labels[n] for n in kept], [fills[n] for n in kept])
@@ -200,7 +194,7 @@ class Boards:
         labels: list[Label | None] = []
         fills = []
         writes = self.trace[t].writes.tolist()
-        at = self._window(t)
+        at = self.walk.cells(t)
         for place, write, count, total in zip(at, writes, figures.stamps[t], figures.totals[t], strict=True):
             labels.append(figures.target(write, total) if write >= 0 else None)
             kind = target.sheet.kinds[tuple(place)]
@@ -211,11 +205,6 @@ class Boards:
         """The fill of a cell after ``count`` stamps: the more, the deeper, so that overlaps are seen."""
         share = 0.8 * (count - 1) / max(self.most_stamps - 1, 1)
         return blend(self.deep, self.target.color, share)
-
-    def _window(self, t: int) -> Cells:
-        at = np.array(np.unravel_index(t, self.steps))
-        cells: Cells = self.origin + at * self.stride + self.taps
-        return cells
 
     def _filled(
         self,
@@ -255,7 +244,7 @@ class Boards:
         return (*([source] if self.shows_source else []), *([target] if self.shows_target else []))
 
     def _window_reads(self, t: int) -> list[Shape]:
-        figures, source, step, at = self.reads, self.source, self.trace[t], self._window(t)
+        figures, source, step, at = self.reads, self.source, self.trace[t], self.walk.cells(t)
         fills = [source.lit(source.fill(source.sheet.kinds[tuple(cell)])) for cell in at]
         labels = [figures.source(read) for read in step.reads.tolist()]
         corners = None
@@ -271,7 +260,7 @@ class Boards:
         return shapes
 
     def _place(self, t: int) -> Cells:
-        return np.array([np.unravel_index(t, self.steps)])
+        return self.walk.place(t)[np.newaxis]
 
     def _current_target(self, t: int) -> list[Shape]:
         target, place = self.target, self._place(t)
@@ -296,7 +285,7 @@ class Boards:
 
     def _outlined(self, board: Board, at: Cells) -> list[Shape]:
         """A strong line around the cells: around each where they lie apart."""
-        if len(at) > 1 and not self.spread:
+        if len(at) > 1 and not self.walk.spread:
             height, width = at[-1] - at[0] + 1
             outline = board.outlines(at[:1], height, width)
         else:
@@ -361,7 +350,7 @@ def frames(trace: Trace, theme: Theme, labels: str = "values") -> Frames:
         bottom += total.height
         still += total.fixed()
         totals.append(total.shapes)
-    if trace.layout.turned and figures.weighted and len(rows[0].taps) > 1 and not rows[0].notes_turn:
+    if trace.layout.turned and figures.weighted and len(trace.taps) > 1 and not rows[0].notes_turn:
         at = MARGIN + inner / 2, bottom + NOTE_SPACE / 2
         still.append(Text(*at, f"kernel {TURNED}", NOTE, muted(theme), "middle", role="note"))
         bottom += NOTE_SPACE

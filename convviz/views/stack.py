@@ -13,7 +13,6 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convviz.cells import CROSS, DATA, WINNER
 from convviz.errors import ConvvizError
@@ -21,7 +20,7 @@ from convviz.ops import show
 from convviz.scene import DOTS_PER_POINT, Frames, Layer, Line, Points, Polygon, Shape, Text, fixed, text_width
 from convviz.theme import Theme
 from convviz.trace import Trace
-from convviz.views._planes import Sheet, lift, sheets
+from convviz.views._planes import Cells, Sheet, Walk, sheets
 from convviz.views._surface import Pen, Surface, fills
 from convviz.views._words import worded
 
@@ -196,23 +195,23 @@ class _Pen(Pen):
             Line(plane.grid(0, 0, *plane.sheet.kinds.shape), self.theme.line, self.thick),
         ]
 
-    def window(self, plane: Plane, corner: NDArray[np.int64], taps: NDArray[np.int64], spread: bool) -> list[Shape]:
-        """The window over cells ``taps`` of a plane; with a dilation (``spread``) they lie apart."""
+    def window(self, plane: Plane, walk: Walk, t: int) -> list[Shape]:
+        """The window over the cells of a plane at step ``t``; with a dilation they lie apart."""
         theme = self.theme
-        height, width = taps[-1] + 1
-        if spread:
-            outlines = plane.outlines(corner + taps)
+        if walk.spread:
+            outlines = plane.outlines(walk.cells(t))
             grid: Shape = Polygon(outlines, stroke=theme.line, width=self.thick)
         else:
-            outlines = plane.outlines(corner[np.newaxis], height, width)
-            grid = Line(plane.grid(corner[0], corner[1], height, width), theme.line, self.thick)
+            (row, column), (height, width) = walk.corner(t), walk.taps[-1] + 1
+            outlines = plane.outlines(walk.corner(t), height, width)
+            grid = Line(plane.grid(row, column, height, width), theme.line, self.thick)
         # The reference has a thin outline too; the grid covers it.
         fill = Polygon(outlines, theme.window, theme.window_opacity, role="window")
         return [fill, grid]
 
-    def cell(self, plane: Plane, at: NDArray[np.int64]) -> list[Shape]:
+    def cell(self, plane: Plane, at: Cells) -> list[Shape]:
         """The current cell of the other plane."""
-        theme, outline = self.theme, plane.outlines(at[np.newaxis])
+        theme, outline = self.theme, plane.outlines(at)
         window, opacity = theme.window, theme.window_opacity
         return [Polygon(outline, window, opacity, stroke=theme.line, width=self.thick, role="current")]
 
@@ -223,27 +222,21 @@ class _Moving:
     def __init__(self, trace: Trace, stack: Stack, pen: _Pen) -> None:
         self.trace, self.stack, self.pen = trace, stack, pen
         self.gather = trace.order == "gather"
-        self.steps, self.stride = lift(trace.steps), np.array(lift(trace.layout.stride))
-        kernel, dilation = lift(trace.op.kernel_size), np.array(lift(trace.op.dilation))
-        self.taps = np.argwhere(np.ones(kernel)) * dilation
-        self.spread = bool((self.taps[-1] + 1 > kernel).any())
-        self.window_origin = np.array(stack.levels[0 if self.gather else -1][0].sheet.origin)
+        self.walk = Walk(trace, stack.levels[0 if self.gather else -1][0].sheet)
 
     def level(self, n: int, t: int) -> Sequence[Shape]:
         """What moves on the planes of level ``n``, and the lines from there to the level above."""
-        at = np.array(np.unravel_index(t, self.steps))
-        corner = self.window_origin + at * self.stride
         stack, pen = self.stack, self.pen
         shapes: list[Shape] = []
         for number, plane in enumerate(stack.levels[n]):
             if self._windowed(n):
-                shapes += pen.window(plane, corner, self.taps, self.spread)
+                shapes += pen.window(plane, self.walk, t)
                 if self.trace.winners is not None:
-                    shapes += self._winner(plane, corner, stack.groups[number], t)
+                    shapes += self._winner(plane, stack.groups[number], t)
             else:
-                shapes += pen.cell(plane, at)
+                shapes += pen.cell(plane, self.walk.place(t))
             if n + 1 < len(stack.levels):
-                ends = [self._outline(m, stack.levels[m][number], at, corner) for m in (n, n + 1)]
+                ends = [self._outline(m, stack.levels[m][number], t) for m in (n, n + 1)]
                 dash = pen.dash if stack.elided[n] else None
                 shapes.append(Line(np.stack(ends, axis=1), pen.theme.edge, pen.thin, dash, role="lines"))
         return shapes
@@ -251,16 +244,18 @@ class _Moving:
     def _windowed(self, n: int) -> bool:
         return (n < self.stack.read) == self.gather
 
-    def _outline(self, n: int, plane: Plane, at: NDArray[np.int64], corner: NDArray[np.int64]) -> Points:
+    def _outline(self, n: int, plane: Plane, t: int) -> Points:
         """The (4, 2) corners of what moves on a plane of level ``n``."""
-        height, width = self.taps[-1] + 1 if self._windowed(n) else (1, 1)
-        return plane.outlines(corner if self._windowed(n) else at, height, width).reshape(4, 2)
+        if not self._windowed(n):
+            return plane.outlines(self.walk.place(t)).reshape(4, 2)
+        height, width = self.walk.taps[-1] + 1
+        return plane.outlines(self.walk.corner(t), height, width).reshape(4, 2)
 
-    def _winner(self, plane: Plane, corner: NDArray[np.int64], channel: int, t: int) -> list[Shape]:
+    def _winner(self, plane: Plane, channel: int, t: int) -> list[Shape]:
         """The cell that max pooling takes, in the colour of the plane that it goes to."""
         assert self.trace.winners is not None
-        at = corner + self.taps[self.trace.winners[channel, t]]
+        at = self.walk.cells(t)[self.trace.winners[channel, t]]
         if plane.sheet.indices[tuple(at)] < 0:
             return []
         theme, pen = self.pen.theme, self.pen
-        return [Polygon(plane.outlines(at[np.newaxis]), theme.target, stroke=theme.line, width=pen.thick, role=WINNER)]
+        return [Polygon(plane.outlines(at), theme.target, stroke=theme.line, width=pen.thick, role=WINNER)]
