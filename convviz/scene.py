@@ -21,6 +21,10 @@ HALF_CAPITAL = 0.3645
 
 Points = NDArray[np.float64]
 
+Anchor = Literal["start", "middle", "end"]
+ANCHORS: dict[Anchor, float] = {"start": 0.0, "middle": 0.5, "end": 1.0}
+"""How much of a text lies before its x."""
+
 
 @dataclass(frozen=True, eq=False)
 class Polygon:
@@ -61,7 +65,7 @@ class Text:
     text: str
     size: float
     fill: str
-    anchor: Literal["start", "middle", "end"] = "start"
+    anchor: Anchor = "start"
     box: tuple[float, float, float, float] | None = None
     """The rectangle (left, top, right, bottom) that it must stay in, where it has one of its own."""
     role: str = ""
@@ -70,7 +74,7 @@ class Text:
     def extent(self) -> tuple[float, float, float, float]:
         """Left, top, right and bottom of its line: the advance of its characters, and capitals to descenders."""
         width = text_width(self.text, self.size)
-        left = self.x - {"start": 0.0, "middle": 0.5, "end": 1.0}[self.anchor] * width
+        left = self.x - ANCHORS[self.anchor] * width
         return left, self.y - 0.42 * self.size, left + width, self.y + 0.6 * self.size
 
     @property

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import floor, log10
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from convviz.cells import BEYOND, DATA, DROPPED
-from convviz.scene import Points, Shape, Text, blend, rgb, text_width
+from convviz.scene import ANCHORS, Anchor, Points, Shape, Text, blend, rgb, text_width
 from convviz.theme import Theme
 from convviz.views._planes import Sheet
 from convviz.views._surface import Pen, Surface, fills
@@ -21,8 +21,6 @@ SUBSCRIPT = 0.68
 LEAST_CONTRAST = 4.5
 THICK, THIN = 0.8, 0.4
 DASH = (2.4, 2.0)
-
-Anchor = Literal["start", "middle", "end"]
 
 
 # Colours
@@ -100,7 +98,7 @@ class Label:
         """The label as one or two texts; ``x`` and ``y`` as in `Text`."""
         if not self.subscript:
             return [Text(x, y, self.text, size, fill, anchor, box, role)]
-        left = x - {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor] * self.width(size)
+        left = x - ANCHORS[anchor] * self.width(size)
         lower = left + text_width(self.text, size)
         return [
             Text(left, y, self.text, size, fill, "start", box, role),
