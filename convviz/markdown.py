@@ -152,9 +152,14 @@ def _read(page: Path) -> str:
 def _shown(block: Block, picture: Picture, src: str) -> list[str]:
     """The lines that take the block's place."""
     comment = f"<!-- convviz: {block.words} -->".split("\n")
-    title = f' "{markdown_text(picture.title)}"' if picture.title.strip() else ""
-    shown = [*comment, "", f"![{markdown_text(picture.alt_text)}]({src}{title})", "", "<!-- /convviz -->"]
+    shown = [*comment, "", markdown_image(picture, src), "", "<!-- /convviz -->"]
     return [block.indent + line if line else "" for line in shown]
+
+
+def markdown_image(picture: Picture, src: str) -> str:
+    """The picture at the URL ``src``, with its alt text and its title."""
+    title = f' "{markdown_text(picture.title)}"' if picture.title.strip() else ""
+    return f"![{markdown_text(picture.alt_text)}]({src}{title})"
 
 
 def markdown_text(text: str) -> str:

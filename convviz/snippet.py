@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from convviz.documents import FITTED, Picture, make_folder, one_line
 from convviz.errors import ConvvizError
-from convviz.markdown import markdown_text
+from convviz.markdown import markdown_image, markdown_text
 from convviz.spec import known
 
 # A picture of one theme, as a document asks for it.
@@ -102,9 +102,7 @@ def _url(path: str) -> str:
 
 def _markdown(pictures: Themed, files: _Files) -> str:
     main = _main(pictures)
-    src = _url(files.write(main, main.suffix(".gif"), main.step))
-    title = f' "{markdown_text(main.title)}"' if main.title.strip() else ""
-    return f"![{markdown_text(main.alt_text)}]({src}{title})"
+    return markdown_image(main, _url(files.write(main, main.suffix(".gif"), main.step)))
 
 
 def _rst(pictures: Themed, files: _Files) -> str:
