@@ -119,9 +119,9 @@ def _windowed(trace: Trace, written: bool) -> Sheet:
         cropped = np.ones(indices.shape[axis], bool)
         cropped[first : first + length] = False
         kinds[(slice(None),) * axis + (cropped,)] = DROPPED
-    shape = lift(kinds.shape)
-    lifted = (0, *origin)[-2:], (1, *trace.canvas.shape)[-2:]
-    return Sheet(kinds.reshape(shape), indices.reshape(shape), *lifted, written)  # type: ignore[arg-type]
+    shape, top_left = lift(kinds.shape), (0, *origin)[-2:]
+    size = lift(trace.canvas.shape)
+    return Sheet(kinds.reshape(shape), indices.reshape(shape), top_left, size, written)  # type: ignore[arg-type]
 
 
 def _covered(

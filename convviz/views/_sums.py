@@ -17,6 +17,7 @@ from convviz.scene import Line, Shape, Text, text_width
 from convviz.theme import Theme
 from convviz.trace import Trace
 from convviz.views._flat import SIGNIFICANT, Label, formatter, muted, symbol
+from convviz.views._planes import lift
 from convviz.windows import BEYOND
 
 SIZE = 8.5
@@ -222,7 +223,7 @@ class Figures:
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of the terms, as the kernel has them."""
-        return (1, *self.trace.op.kernel_size)[-2:]  # type: ignore[return-value]
+        return lift(self.trace.op.kernel_size)
 
     @property
     def between(self) -> str:
