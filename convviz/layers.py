@@ -1,4 +1,4 @@
-"""Operations from the layers of frameworks, by their attributes: no framework is imported.
+"""Operations from the layers of frameworks, by their attributes, and back to PyTorch's: no framework is imported.
 
 PyTorch's modules, Keras's layers and ONNX's nodes are told apart by their classes' names. What they mean is taken from
 their documentation: PyTorch's ``torch.nn``; Keras's ``keras.layers``, whose "same" is TensorFlow's; ONNX's operator
@@ -8,13 +8,13 @@ schemas.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 
 from convviz.errors import ConvvizError
-from convviz.ops import OPERATIONS, Operation
+from convviz.ops import OPERATIONS, AveragePool, ConvTranspose, MaxPool, Operation
 
 TORCH = {"Conv": "conv", "ConvTranspose": "conv-transpose", "MaxPool": "max-pool", "AvgPool": "average-pool"}
 KERAS = {
@@ -256,3 +256,64 @@ def _cropped_to(parameters: Parameters) -> Parameters:
 
 
 _OUTPUT = ("input_size", "kernel_size", "stride", "dilation", "output_padding", "output_shape")
+
+
+def pytorch(op: Operation) -> str | None:
+    """The equivalent PyTorch layer, with keyword arguments. None for an uneven pooling that no layers give.
+
+    >>> from convviz.ops import Conv
+    >>> pytorch(ConvTranspose(3, 3, stride=2, padding=1))
+    'torch.nn.ConvTranspose2d(in_channels=1, out_channels=1, kernel_size=3, stride=2, padding=1)'
+    >>> print(pytorch(Conv(4, 2, padding=((0, 1), (0, 1)))))
+    torch.nn.Sequential(torch.nn.ZeroPad2d((0, 1, 0, 1)), torch.nn.Conv2d(in_channels=1, out_channels=1, \
+kernel_size=2))
+    >>> pytorch(AveragePool((9,), 3, stride=1, count_include_pad=False))
+    'torch.nn.AvgPool1d(kernel_size=3, stride=1, count_include_pad=False)'
+    """
+    ndim = len(op.input_size)
+    uneven = any(begin != end for begin, end in op.padding)
+    padding = (0,) * ndim if uneven else tuple(begin for begin, _ in op.padding)
+    # Each parameter with its value and its default.
+    keywords: dict[str, tuple[Any, Any]] = {
+        "kernel_size": (op.kernel_size, None),
+        "stride": (op.stride, 1),
+        "padding": (padding, 0),
+        "output_padding": (getattr(op, "output_padding", 0), 0),
+        "dilation": (op.dilation, 1),
+        "groups": (op.groups, 1),
+        "padding_mode": (op.padding_mode if not uneven else "zeros", "zeros"),
+    }
+    if isinstance(op, MaxPool | AveragePool):
+        keywords["stride"] = (op.stride, _single(op.kernel_size))
+        keywords["groups"] = (1, 1)
+        keywords["ceil_mode"] = (op.ceil_mode, False)
+        keywords["count_include_pad"] = (getattr(op, "count_include_pad", True), True)
+    else:
+        keywords = {"in_channels": (op.in_channels, None), "out_channels": (op.out_channels, None), **keywords}
+    shown = ((name, _single(value), default) for name, (value, default) in keywords.items())
+    said = ", ".join(f"{name}={value!r}" for name, value, default in shown if value != default)
+    layer = f"torch.nn.{_TORCH_NAMES[op.name]}{ndim}d({said})"
+    if not uneven:
+        return layer
+    # PyTorch's layers pad alike on both sides; its padding layers (a negative one crops) take the last axis first.
+    ends = tuple(end for pair in reversed(op.padding) for end in pair)
+    if isinstance(op, ConvTranspose):
+        return f"torch.nn.Sequential({layer}, torch.nn.ZeroPad{ndim}d({tuple(-end for end in ends)}))"
+    pad = f"torch.nn.{_PADS[op.padding_mode]}{ndim}d({ends})"
+    if isinstance(op, MaxPool | AveragePool):
+        # To a layer of its own, padding is input: it counts, and a last window may start in it.
+        apart = replace(op, input_size=op.padded_size, padding=((0, 0),) * ndim)
+        if apart.output_size != op.output_size or (isinstance(op, AveragePool) and not op.count_include_pad):
+            return None
+        if isinstance(op, MaxPool):
+            pad = f"torch.nn.ConstantPad{ndim}d({ends}, -float('inf'))"
+    return f"torch.nn.Sequential({pad}, {layer})"
+
+
+_TORCH_NAMES = {op: layer for layer, op in TORCH.items()}
+_PADS = {"zeros": "ZeroPad", "reflect": "ReflectionPad", "replicate": "ReplicationPad", "circular": "CircularPad"}
+
+
+def _single(value: Any) -> Any:
+    """The one number of sizes that are alike."""
+    return value[0] if isinstance(value, tuple) and len(set(value)) == 1 else value

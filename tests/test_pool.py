@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from convviz import AveragePool, Conv, ConvvizError, MaxPool, trace
 from convviz.cli import _case, _parser
-from convviz.describe import pytorch
+from convviz.layers import pytorch
 from convviz.spec import command, parse_operation, show_parameters
 
 

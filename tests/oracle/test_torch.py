@@ -10,7 +10,7 @@ import torch
 from oracles import SETS, Array, Held, numbers, readings
 
 from convviz import AveragePool, Conv, ConvTranspose, ConvvizError, MaxPool, Operation
-from convviz.describe import pytorch
+from convviz.layers import pytorch
 
 # It makes a copy then, and says that it may.
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
