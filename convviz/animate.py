@@ -296,7 +296,9 @@ def animate(
         pictures: list[Frames] = []
         for traced in traces:
             for module in modules:
-                options = {"labels": labels} if labels and hasattr(module, "LABELLED") else {}
+                options: dict[str, Any] = {"labels": labels} if labels and hasattr(module, "LABELLED") else {}
+                if len(traces) * len(modules) > 1 and hasattr(module, "NARROW"):
+                    options["narrow"] = True
                 pictures.append(module.frames(traced, colors, **options))
         picture = pictures[0]
         if len(pictures) > 1:

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import strategies as st
 from pictures import check_texts, seen
 
-from convviz import THEMES, AveragePool, Conv, ConvTranspose, ConvvizError, MaxPool, Operation, animate, trace
+from convviz import CASES, THEMES, AveragePool, Conv, ConvTranspose, ConvvizError, MaxPool, Operation, animate, trace
 from convviz.compose.caption import captioned
 from convviz.formats.svg import document
-from convviz.scene import DOTS_PER_POINT, Frame, Text, text_width
-from convviz.views import grid, matrix
+from convviz.scene import DOTS_PER_POINT, Frame, Frames, Text, text_width
+from convviz.views import grid, matrix, stack
 from convviz.views._flat import LEAST_CONTRAST, contrast, formatter
 
 OPERATIONS: dict[str, Operation] = {
@@ -72,9 +72,10 @@ def test_no_text_is_clipped_overlaps_or_is_too_faint(view: str, name: str, order
     module = import_module(f"convviz.views.{view}")
     looks = [("light", "values", ""), ("light", "values", "negative"), ("dark", "values", "floats")]
     looks += [("reference", "values", ""), ("reference", "symbols", ""), ("light", "symbols", "negative")]
-    for n, (theme, labels, given) in enumerate(looks):
+    both = [(look, narrow) for look in looks for narrow in ([False, True] if hasattr(module, "NARROW") else [False])]
+    for n, ((theme, labels, given), narrow) in enumerate(both):
         traced = trace(op, order=order, **(numbers(op, given) if given else {}))
-        frames = module.frames(traced, THEMES[theme], labels=labels)
+        frames = module.frames(traced, THEMES[theme], labels=labels, **({"narrow": True} if narrow else {}))
         frames = captioned(frames, THEMES[theme]) if n == 1 else frames
         for t in sorted({len(traced) // 2, len(traced) - 1}):
             for text, under in check_texts(frames.frame(t)):
@@ -265,7 +266,7 @@ def test_labels_in_corners_are_left_out_where_they_would_be_too_small(op: Operat
     frames = grid.frames(trace(op), THEMES["light"])
     corners = read(frames.frame(0), "corner")
     assert bool(corners) == some
-    assert all(text.size * DOTS_PER_POINT >= 7 for text in corners)
+    assert all(text.size * DOTS_PER_POINT > 7.99 for text in corners)
 
 
 @pytest.mark.parametrize("order", ["gather", "scatter"])
@@ -350,22 +351,41 @@ def test_both_orders_end_on_the_same_numbers_and_say_so(name: str, view: str) ->
         check_texts(last)
 
 
-def test_the_order_with_fewer_steps_holds_its_last_one() -> None:
+def test_the_order_with_fewer_steps_keeps_pace_with_the_other() -> None:
     op = OPERATIONS["strided"]
-    alone = grid.frames(trace(op), THEMES["light"])
+    alone = grid.frames(trace(op), THEMES["light"], narrow=True)
     both = animate(op, view="grid", order="both").frames
-    words = [shape.text for shape in alone.frame(8).shapes if isinstance(shape, Text)]
-    for t in range(8, 25):
+    assert (len(alone), len(both)) == (9, 26)
+    stood = []
+    for t in range(26):
         shown = [shape.text for shape in both.frame(t).shapes if isinstance(shape, Text)]
-        assert not [word for word in words if word not in shown]
+        stood.append(max(n for n in range(9) if set(told(alone, n)) <= set(shown)))
+    assert stood == sorted(stood)
+    assert [stood.count(n) for n in range(8)] == [3, 3, 3, 3, 2, 3, 3, 3]
+
+
+def told(frames: Frames, t: int) -> list[str]:
+    """The text of each step's sum."""
+    return [s.text for s in frames.frame(t).shapes if isinstance(s, Text) and s.role in {"sum-start", "sum-end"}]
 
 
 def test_views_laid_side_by_side_take_the_steps_together() -> None:
     picture = animate("padding_strides", view="stack,grid")
-    parts = [animate("padding_strides", view=view).frames for view in ("stack", "grid")]
-    assert len(picture) == len(parts[0])
+    traced = trace(CASES["padding_strides"].op)
+    parts = [stack.frames(traced, THEMES["light"]), grid.frames(traced, THEMES["light"], narrow=True)]
+    assert len(picture) == len(traced)
     assert picture.frames.width == pytest.approx(sum(part.width for part in parts))
     assert animate("padding_strides", view=("stack", "grid")).frames.width == picture.frames.width
+
+
+@pytest.mark.parametrize("order", ["gather", "scatter"])
+@pytest.mark.parametrize("name", ["plain", "strided", "transposed", "average"])
+def test_two_pictures_beside_each_other_fit_a_page(name: str, order: str) -> None:
+    op = OPERATIONS[name]
+    wide, narrow = (grid.frames(trace(op, order=order), THEMES["light"], narrow=n) for n in (False, True))
+    assert narrow.width * DOTS_PER_POINT <= 450 < wide.width * DOTS_PER_POINT
+    sizes = {text.size for text in read(narrow.frame(0), "source", "source-lit", "target-lit")}
+    assert min(sizes) * DOTS_PER_POINT >= 12
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,10 @@ WIDEST = 1280
 def beside(pictures: Sequence[Frames], headings: Sequence[str], theme: Theme, closing: str = "") -> Frames:
     """One picture of several, on one middle line, each under its heading ("" is none).
 
-    All start together; one that has fewer steps holds its last one until the longest is done. ``closing`` is a line
-    that one more step adds, in which all hold.
+    All start and end together: the steps of a shorter one last longer. ``closing`` is a line that one more step adds,
+    in which all hold.
     """
+    count = max(picture.count for picture in pictures)
     above = HEADING_SPACE if any(headings) else 0.0
     below = CLOSING_SPACE if closing else 0.0
     # Two rows of many: in one they would be too small to read.
@@ -39,10 +40,9 @@ def beside(pictures: Sequence[Frames], headings: Sequence[str], theme: Theme, cl
                 at = right + room / 2, down + MARGIN + (above - MARGIN) / 2
                 words.append(Text(*at, heading, HEADING, theme.text, "middle", role="panel"))
             shift = (right + (room - picture.width) / 2, down + above + (height - picture.height) / 2)
-            panels.append([_held(layer, picture.count, shift) for layer in picture.layers])
+            panels.append([_paced(layer, picture.count, count, shift) for layer in picture.layers])
             right += room
         down += above + height
-    count = max(picture.count for picture in pictures)
     layers = [fixed(words), *_stacked(panels)]
     if closing:
         line = Text(width / 2, down + below / 2 - 4, closing, CLOSING, theme.text, "middle", role="closing")
@@ -57,7 +57,7 @@ def beside(pictures: Sequence[Frames], headings: Sequence[str], theme: Theme, cl
     def step_text(t: int) -> str:
         if t == count:
             return closing
-        return "; ".join(dict.fromkeys(p.step_text(min(t, p.count - 1)) for p in pictures))
+        return "; ".join(dict.fromkeys(p.step_text(_pace(t, p.count, count)) for p in pictures))
 
     return replace(
         pictures[0],
@@ -87,12 +87,22 @@ def _stacked(panels: Sequence[Sequence[Layer]]) -> list[Layer]:
     return still + growing + rest
 
 
-def _held(layer: Layer, count: int, shift: tuple[float, float]) -> Layer:
-    """A layer moved by ``shift`` that stays as it is after step ``count - 1``."""
+def _pace(t: int, count: int, longest: int) -> int:
+    """The step of a picture of ``count`` steps that is shown at step ``t`` of the longest.
+
+    >>> [_pace(t, 3, 7) for t in range(8)]
+    [0, 0, 0, 1, 1, 2, 2, 2]
+    """
+    return min(t * count // longest, count - 1)
+
+
+def _paced(layer: Layer, count: int, longest: int, shift: tuple[float, float]) -> Layer:
+    """A layer moved by ``shift``, at the pace of the longest picture."""
 
     def shapes(t: int) -> list[Shape]:
-        if layer.kind == "growing" and t >= count:
+        step = _pace(t, count, longest)
+        if layer.kind == "growing" and t and step == _pace(t - 1, count, longest):
             return []
-        return [moved(shape, *shift) for shape in layer.shapes(min(t, count - 1))]
+        return [moved(shape, *shift) for shape in layer.shapes(step)]
 
     return Layer(layer.kind, shapes)

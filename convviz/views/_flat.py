@@ -255,7 +255,8 @@ class Board(Surface):
         """A label in the middle of a cell, or in its lower right corner."""
         left, top, right, bottom = box = self.box(row, column)
         if corner:
-            return label.texts(right - 0.07 * self.cell, bottom - 0.19 * self.cell, size, fill, "end", box, role)
+            low = bottom - 0.6 * size - 0.03 * self.cell
+            return label.texts(right - 0.07 * self.cell, low, size, fill, "end", box, role)
         return label.texts((left + right) / 2, (top + bottom) / 2, size, fill, "middle", box, role)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -24,31 +25,39 @@ from convviz.views._words import worded
 
 LABELLED = True
 """Whether this view takes ``labels``."""
+NARROW = True
+"""Whether this view has a narrow form, for a picture beside others."""
 CELL = 26.0
 LEAST_CELL = 12.0
 """Below it numbers cannot be read."""
 USUAL_WIDTH, LONGEST = 400.0, 820.0
 """Cells shrink until a picture is no longer than the first; it grows to the second when they are at their least."""
+NARROW_CELL, NARROW_WIDTH = 17.5, 192.0
+"""Of a picture beside others: at most so large, that all may have the same."""
 MARGIN = 12.0
 HEADING, HEADING_SPACE = 8.0, 17.0
 NOTE, NOTE_SPACE = 7.0, 13.0
 SUM_SPACE = 9.0
+Pane = TypeVar("Pane")
 TURNED = "turned by 180°"
 
 VALUE, CORNER = 0.36, 0.22
 """Font sizes, as parts of a cell."""
 ALONE = 0.46
 """Of a value in a cell whose corners stay empty."""
-LEAST_CORNER = 7 / DOTS_PER_POINT
-"""Font size below which the labels in corners are left out: they could not be read."""
+LEAST_CORNER = 8 / DOTS_PER_POINT
+"""Font size below which labels in corners could not be read: where there is no room they are left out."""
+MOST_CORNER = 0.245
+"""Of a cell: larger, they would touch its value."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How boards are arranged: in a row or a column, in cells of what size, and with what beside them."""
+    """How boards are arranged, in cells of what size, and with what beside them."""
 
     cell: float
-    upright: bool = False
+    shape: Literal["row", "column", "fold"] = "row"
+    """All in one row, one under the other, or the target under the others."""
     kernel: bool = True
     headed: bool = True
     labelled: bool = True
@@ -89,8 +98,9 @@ class Boards:
         self.kernels = boards[1:-1][: len(self.weights)]
         self.walk = Walk(trace, read if self.gather else written)
         room, symbols = 0.86 * plan.cell, figures.symbols
-        sizes = (VALUE if plan.corners else ALONE, CORNER)
-        large, small = (part * plan.cell * (0.87 if symbols else 1.0) for part in sizes)
+        unit = plan.cell * (0.87 if symbols else 1.0)
+        large = (VALUE if plan.corners else ALONE) * unit
+        small = CORNER * unit if symbols else max(CORNER * unit, min(LEAST_CORNER, MOST_CORNER * plan.cell))
         self.source_size = fitting(self.reads.sources(), room, large)
         self.target_size = fitting(self.writes.targets(), room, large)
         self.kernel_size = fitting([label for each in self.weights for label in each.weights()], room, large)
@@ -98,22 +108,19 @@ class Boards:
         self.most_stamps = 1 if self.gather else max(int(figures.stamps.max()), 1)
 
     def _arranged(self, panes: Sequence[tuple[Sheet, str]]) -> tuple[list[Board], float, float]:
-        """The boards a cell apart, in a row on one middle line or in a column."""
+        """The boards in rows, a cell apart and on one middle line; the width and the height of them all."""
         cell, head = self.plan.cell, HEADING_SPACE if self.plan.headed else 0.0
-        sizes = [(sheet.kinds.shape[1] * cell, sheet.kinds.shape[0] * cell) for sheet, _ in panes]
-        widest, highest = (max(sides) for sides in zip(*sizes, strict=True))
-        boards, x, y = [], 0.0, 0.0
-        for (sheet, color), (width, height) in zip(panes, sizes, strict=True):
-            if self.plan.upright:
-                boards.append(Board(sheet, color, self.theme, cell, (widest - width) / 2, y + head))
-                y += head + height + (cell / 2 if head else cell)
-            else:
-                boards.append(Board(sheet, color, self.theme, cell, x, head + (highest - height) / 2))
-                x += width + cell
-        last = boards[-1]
-        if self.plan.upright:
-            return boards, widest, last.top + last.height
-        return boards, last.left + last.width, head + highest
+        rows = in_rows(panes, self.plan.shape)
+        widths = [cell * (sum(sheet.kinds.shape[1] for sheet, _ in row) + len(row) - 1) for row in rows]
+        boards, y = [], 0.0
+        for row, width in zip(rows, widths, strict=True):
+            x, highest = (max(widths) - width) / 2, cell * max(sheet.kinds.shape[0] for sheet, _ in row)
+            for sheet, color in row:
+                board = Board(sheet, color, self.theme, cell, x, y + head)
+                boards.append(board.moved(0.0, (highest - board.height) / 2))
+                x += board.width + cell
+            y += head + highest + (cell / 2 if head else cell)
+        return boards, max(widths), y - (cell / 2 if head else cell)
 
     def moved(self, right: float, down: float) -> None:
         """Put the boards there."""
@@ -171,11 +178,12 @@ class Boards:
     @property
     def notes_turn(self) -> bool:
         """Whether there is room under the kernel's board to say that it is turned."""
-        if not self.kernels or self.plan.upright or not self.plan.headed or not self.trace.layout.turned:
+        if not self.kernels or self.plan.shape == "column" or not self.plan.headed or not self.trace.layout.turned:
             return False
-        board = self.kernels[0]
-        room = (self.height + HEADING_SPACE) / 2 - HEADING_SPACE - board.height / 2
-        return text_width(TURNED, NOTE) < board.width + 1.6 * board.cell and room > NOTE_SPACE
+        board, beside = self.kernels[0], [self.source, *([self.target] if self.plan.shape == "row" else [])]
+        room = (max(each.height for each in beside) - board.height) / 2
+        aside = 1.6 if len(self.kernels) == 1 else 0.9
+        return text_width(TURNED, NOTE) < board.width + aside * board.cell and room > NOTE_SPACE
 
     # What a step leaves
 
@@ -293,24 +301,35 @@ class Boards:
         return [Polygon(outline, stroke=self.theme.edge, width=2 * board.thick, role="outline")]
 
 
-def plan(trace: Trace, theme: Theme) -> Plan:
+def in_rows(panes: Sequence[Pane], shape: str) -> list[Sequence[Pane]]:
+    """What stands together where panes are arranged in that shape."""
+    if shape == "row":
+        return [panes]
+    return [[pane] for pane in panes] if shape == "column" else [panes[:-1], panes[-1:]]
+
+
+def plan(trace: Trace, theme: Theme, narrow: bool = False) -> Plan:
     """The largest cells that fit, and whether there is room for the kernels' boards."""
     op = trace.op
-    shapes = [sheet.kinds.shape for sheet in sheets(trace)]
+    planes = [sheet.kinds.shape for sheet in sheets(trace)]
     kernel = lift(op.kernel_size)
     lines = max(op.in_channels, op.out_channels)
-    # A strip reads best over the strip that it becomes.
-    upright = lines == 1 and not theme.bare and max(columns / rows for rows, columns in shapes) >= 3
+    shape: Literal["row", "column", "fold"] = "row"
+    if lines == 1 and not theme.bare:
+        # A strip reads best over the strip that it becomes.
+        shape = "column" if max(columns / rows for rows, columns in planes) >= 3 else "fold" if narrow else "row"
     heads = 0.0 if theme.bare else HEADING_SPACE * lines
     for with_kernel in ([True] if trace.weight is not None and not theme.bare else []) + [False]:
-        boards = [*shapes, *([kernel] * (op.out_channels // op.groups) if with_kernel else [])]
-        rows, columns = zip(*boards, strict=True)
-        across, down = sum(columns) + len(boards) - 1, lines * (max(rows) + 1) - 1
-        if upright:
-            across, down = max(columns), sum(rows) + len(boards) - 1
-        cell = min(CELL, max(USUAL_WIDTH / max(across, down), LEAST_CELL))
+        boards = [*planes[:1], *([kernel] * (op.out_channels // op.groups) if with_kernel else []), *planes[1:]]
+        rows = in_rows(boards, shape)
+        across = max(sum(columns for _, columns in row) + len(row) - 1 for row in rows)
+        down = lines * (sum(max(n for n, _ in row) + 1 for row in rows)) - 1
+        usual = min(USUAL_WIDTH / max(across, down), CELL)
+        if narrow and shape != "row":
+            usual = min(NARROW_WIDTH / across, NARROW_CELL)
+        cell = max(usual, LEAST_CELL)
         if cell * across <= LONGEST and cell * down + heads <= LONGEST:
-            return Plan(cell, upright, with_kernel, headed=not theme.bare)
+            return Plan(cell, shape, with_kernel, headed=not theme.bare)
     most = int(LONGEST / LEAST_CELL)
     if lines > 1:
         raise ConvvizError(
@@ -323,12 +342,13 @@ def plan(trace: Trace, theme: Theme) -> Plan:
     )
 
 
-def frames(trace: Trace, theme: Theme, labels: str = "values") -> Frames:
+def frames(trace: Trace, theme: Theme, labels: str = "values", narrow: bool = False) -> Frames:
     """The numbers of ``trace``, one frame a step; ``labels`` "symbols" writes x, w and y with subscripts.
 
-    Channels are rows, and their sums show what each channel of the input adds.
+    Channels are rows, and their sums show what each channel of the input adds. A ``narrow`` picture has its output
+    under the input.
     """
-    op, arrangement, symbols = trace.op, plan(trace, theme), labels == "symbols"
+    op, arrangement, symbols = trace.op, plan(trace, theme, narrow), labels == "symbols"
     figures = Figures(trace, symbols)
     lines = max(op.in_channels, op.out_channels)
     rows = [Boards(trace, figures, theme, arrangement, row) for row in range(lines)]
@@ -337,7 +357,7 @@ def frames(trace: Trace, theme: Theme, labels: str = "values") -> Frames:
     summed = Channels if op.in_channels > op.groups and figures.gather else Figures
     written = range(min(op.out_channels, MOST_LINES))
     sums = [summed(trace, symbols, group_of(op, target).start, target) for target in written]
-    inner = max([width, *(Sum.least_width(each) for each in sums)])
+    inner = max([width, NARROW_WIDTH if narrow and not theme.bare else 0.0, *(Sum.least_width(each) for each in sums)])
     y = MARGIN
     for row in rows:
         row.moved(MARGIN + (inner - width) / 2, y)

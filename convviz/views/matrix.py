@@ -384,5 +384,5 @@ def _boards(trace: Trace, figures: Figures, theme: Theme) -> Boards:
     shapes = [sheet.kinds.shape for sheet in sheets(trace)]
     widest, high = max(columns for _, columns in shapes), sum(rows for rows, _ in shapes) + 1
     cell = min(SMALL_CELL, SMALL_SIDE / widest, 2 * SMALL_SIDE / high)
-    plan = Plan(cell, upright=True, kernel=False, headed=False, labelled=cell >= LEAST_LABELLED, corners=False)
+    plan = Plan(cell, "column", kernel=False, headed=False, labelled=cell >= LEAST_LABELLED, corners=False)
     return Boards(trace, figures, theme, plan)
