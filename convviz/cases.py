@@ -44,6 +44,8 @@ CASES: dict[str, Case] = {
     "numerical_padding_strides_transposed": Case(_UP, "grid"),
     "stamping": Case(_UP, "grid", "scatter"),
     "gather_and_scatter": Case(_UP, "grid", "both"),
+    "checkerboard": Case(ConvTranspose(4, 3, stride=2), "grid", "scatter"),
+    "no_checkerboard": Case(ConvTranspose(4, 4, stride=2, padding=1), "grid", "scatter"),
     "matrix": Case(Conv(4, 3), "matrix"),
     "matrix_transposed": Case(ConvTranspose(2, 3), "matrix", "scatter"),
     "direct_and_transposed": Case(Conv(5, 3, stride=2, padding=1), with_transposed=True),

@@ -35,7 +35,7 @@ NUMERICAL = [
     "numerical_average_pooling",
 ]
 
-# The project's own README shows these as SVG.
+# The project's own README shows these as SVG, with a legend.
 FOR_README = ["padding_strides", "padding_strides_transposed", "gather_and_scatter"]
 
 # Heading, what to see, and the cases. Rows of two stand side by side.
@@ -53,9 +53,17 @@ SECTIONS = [
         ["stamping", "gather_and_scatter"],
     ),
     (
+        "Checkerboards",
+        "The deeper its colour, the more often a cell is stamped. A kernel of 3 with stride 2 stamps neighbours one, "
+        "two or four times, which shows as a checkerboard in what such layers paint ([Odena et al. "
+        "2016](https://distill.pub/2016/deconv-checkerboard/)). A kernel of 4, a multiple of the stride, stamps all "
+        "cells alike but for the border.",
+        ["checkerboard", "no_checkerboard"],
+    ),
+    (
         "Why it is called transposed",
-        "A convolution is a matrix C, one row an output cell. Its transposed one uses the same C turned over: a column "
-        "for each output or, as here, a row for each input that stamps.",
+        "A convolution is a matrix C, one row an output cell. A transposed one uses the C of a convolution turned "
+        "over: a column for each output or, as here, a row for each input that stamps.",
         ["matrix", "matrix_transposed"],
     ),
     ("Side by side", "A convolution and its transposed one, and two views of one.", ["direct_and_transposed",
@@ -102,9 +110,12 @@ def rows(names: list[str]) -> list[list[str]]:
 
 
 def table(names: list[str]) -> str:
-    lines = [f"`{name}`" for name in names], ["---"] * len(names)
-    cells = [*lines, *([make(name) for name in names] for make in (picture, sizes, arithmetic, shell, paste))]
-    return "\n".join("| " + " | ".join(row) + " |" for row in cells) + "\n\n"
+    """The pictures side by side, and under them what to paste."""
+    heads = [f"`{name}`" for name in names], ["---"] * len(names)
+    cells = [*heads, *([make(name) for name in names] for make in (picture, sizes, arithmetic))]
+    rows = "\n".join("| " + " | ".join(row) + " |" for row in cells)
+    commands, lines = ("\n".join(make(name) for name in names) for make in (shell, picture))
+    return f"{rows}\n\n```sh\n{commands}\n```\n\n```markdown\n{lines}\n```\n\n"
 
 
 def picture(name: str) -> str:
@@ -126,17 +137,13 @@ def arithmetic(name: str) -> str:
 
 
 def shell(name: str) -> str:
-    return f"`convviz render {command(CASES[name])} -o {name}.gif`"
-
-
-def paste(name: str) -> str:
-    return f"`![{animate(name).alt_text}]({name}.gif)`"
+    return f"convviz render {command(CASES[name])} -o {name}.gif"
 
 
 if __name__ == "__main__":
     failed = main(["gallery", str(HERE)])
     failed = failed or main(["gallery", str(HERE / "reference"), *GUIDE, *NUMERICAL, "--theme", "reference"])
     for name in FOR_README:
-        animate(name).save(HERE / f"{name}.svg")
+        animate(name, caption=True).save(HERE / f"{name}.svg")
     (HERE / "README.md").write_text(page(), encoding="utf-8")
     sys.exit(failed)

@@ -14,7 +14,7 @@ from pictures import check_texts, seen
 from convviz import CASES, THEMES, AveragePool, Conv, ConvTranspose, ConvvizError, MaxPool, Operation, animate, trace
 from convviz.compose.caption import captioned
 from convviz.formats.svg import document
-from convviz.scene import DOTS_PER_POINT, Frame, Frames, Text, text_width
+from convviz.scene import DOTS_PER_POINT, Frame, Frames, Polygon, Text, text_width
 from convviz.views import grid, matrix, stack
 from convviz.views._flat import LEAST_CONTRAST, contrast, formatter
 
@@ -404,6 +404,17 @@ def test_pictures_side_by_side_have_one_caption(picture: dict[str, object]) -> N
         assert [shape.role for shape in words].count("caption") == 2 * operations
         assert " ".join(shape.text for shape in words if shape.role == "step") == frames.step_text(t)
         assert all(alone.height < shape.y < frames.height for shape in words)
+
+
+@pytest.mark.parametrize(
+    ("op", "deeper"), [(ConvTranspose(3, 3, stride=2), True), (ConvTranspose(3, 2, stride=2), False)]
+)
+def test_the_legend_explains_deeper_cells_where_stamps_overlap(op: Operation, deeper: bool) -> None:
+    frames = grid.frames(trace(op, order="scatter"), THEMES["light"])
+    told = {label: color for label, color, _ in frames.legend}
+    filled = {shape.fill for shape in frames.frame(8).shapes if isinstance(shape, Polygon) and shape.role == "filled"}
+    assert ("stamped more often" in told) == deeper == (len(filled) > 1)
+    assert not deeper or {told["stamped more often"], told["output"]} < filled
 
 
 def test_many_pictures_stand_in_two_rows_without_touching() -> None:

@@ -7,7 +7,7 @@ between them, both on one middle line; values in the middle of their cells, the 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -206,10 +206,10 @@ class Boards:
         for place, write, count, total in zip(at, writes, figures.stamps[t], figures.totals[t], strict=True):
             labels.append(figures.target(write, total) if write >= 0 else None)
             kind = target.sheet.kinds[tuple(place)]
-            fills.append(self._depth(int(count)) if write >= 0 else target.fill(kind) or self.theme.background)
+            fills.append(self.depth(int(count)) if write >= 0 else target.fill(kind) or self.theme.background)
         return at, labels, fills
 
-    def _depth(self, count: int) -> str:
+    def depth(self, count: int) -> str:
         """The fill of a cell after ``count`` stamps: the more, the deeper, so that overlaps are seen."""
         share = 0.8 * (count - 1) / max(self.most_stamps - 1, 1)
         return blend(self.deep, self.target.color, share)
@@ -380,4 +380,8 @@ def frames(trace: Trace, theme: Theme, labels: str = "values", narrow: bool = Fa
     moving = (Layer("moving", part) for part in (*(part for row in rows for part in row.moving), *totals))
     layers = (fixed(still), *growing, *moving)
     picture = Frames(inner + 2 * MARGIN, bottom + MARGIN - 3, len(trace), theme.background, layers)
-    return worded(picture, trace, tinted(theme))
+    picture = worded(picture, trace, tinted(theme))
+    if rows[0].most_stamps > 1:
+        deepest = rows[0].depth(rows[0].most_stamps)
+        picture = replace(picture, legend=(*picture.legend, ("stamped more often", deepest, DATA)))
+    return picture
