@@ -82,10 +82,6 @@ class Table:
     def width(self) -> float:
         return len(self.columns.shown) * self.across
 
-    @property
-    def height(self) -> float:
-        return len(self.rows.shown) * self.down
-
     def outlines(self, places: Sequence[tuple[int, int]], rows: int = 1, columns: int = 1) -> Points:
         """(m, 4, 2) outlines of cells, or of blocks of cells whose first is at each of ``places``."""
         corners = np.array([(0, 0), (columns, 0), (columns, rows), (0, rows)])
@@ -107,7 +103,7 @@ class Matrix:
 
     def __init__(self, trace: Trace, figures: Figures, theme: Theme, left: float, top: float) -> None:
         self.trace, self.figures = trace, figures
-        self.deep, self.theme = theme.target, tinted(theme)
+        self.theme = tinted(theme)
         self.gather, self.turned = trace.order == "gather", isinstance(trace.op, ConvTranspose)
         outputs, inputs = prod(trace.op.output_size), prod(trace.op.input_size)
         rows, columns = (inputs, outputs) if self.turned else (outputs, inputs)
