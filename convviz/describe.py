@@ -12,7 +12,8 @@ import numpy as np
 from convviz.layers import pytorch
 from convviz.ops import AveragePool, Conv, ConvTranspose, MaxPool, Operation, Pairs
 from convviz.spec import command, show_parameters
-from convviz.trace import Trace, trace
+from convviz.trace import Trace
+from convviz.windows import canvas
 
 NAMES = {
     "conv": "convolution",
@@ -304,11 +305,36 @@ def _links(op: Operation, axis: int) -> int:
     windowed, steps = op.input_size[axis], op.output_size[axis]
     if isinstance(op, ConvTranspose):
         windowed, steps = steps, windowed
-    if op.padding_mode != "zeros":  # several taps can reach one cell and its copies
-        alone = Conv((windowed,), k, s, ((begin, end),), d, padding_mode=op.padding_mode)
-        table = np.sort(trace(alone).reads, axis=1)
-        return int(np.count_nonzero(np.diff(table, axis=1))) + len(table)
+    if op.padding_mode != "zeros":
+        return _copied_links(windowed, steps, k, s, d, (begin, end), op.padding_mode)
     return _pairs_below(begin + windowed, steps, s, k, d) - _pairs_below(begin, steps, s, k, d)
+
+
+def _copied_links(size: int, steps: int, k: int, s: int, d: int, padding: tuple[int, int], mode: str) -> int:
+    """How many pairs of a step and an input cell some tap links, where several can reach a cell and its copies.
+
+    A pair is counted at the first place of the canvas where a tap meets the cell: where step ``t`` has a tap on place
+    ``p`` and none on the place before it, ``q``, that holds the same cell and that taps of the same step can reach.
+    Those are the steps with ``t*s % d == p % d`` and ``max(p - k*d, q) < t*s <= p``.
+
+    >>> _copied_links(4, steps=4, k=3, s=1, d=1, padding=(1, 1), mode="reflect")
+    10
+    """
+    source = canvas((size,), (padding,), (1,), mode)
+    order = np.argsort(source * d + np.arange(len(source)) % d, kind="stable")
+    place, held = order, source[order]
+    before = np.full(len(place), -1)
+    again = (np.diff(held) == 0) & (np.diff(place) % d == 0)
+    before[1:][again] = place[:-1][again]
+    shared = gcd(s, d)
+    first = place // shared * pow(s // shared, -1, d // shared) % (d // shared)  # the first step that has such a tap
+
+    def until(last: Any) -> Any:
+        """How many of the steps to ``last`` have one."""
+        return np.maximum((np.minimum(last, steps - 1) - first) // (d // shared) + 1, 0)
+
+    met = until(place // s) - until(np.maximum(place - k * d, before) // s)
+    return int(met[place % shared == 0].sum())
 
 
 def _pairs_below(limit: int, steps: int, s: int, k: int, d: int) -> int:

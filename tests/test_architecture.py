@@ -27,7 +27,7 @@ ALLOWED = {
     "cases": {"ops"},
     "spec": {"errors", "ops", "cases"},
     "layers": {"errors", "ops"},
-    "describe": {"ops", "spec", "trace", "layers"},
+    "describe": {"ops", "spec", "trace", "layers", "windows"},
     "cells": set(),
     "theme": set(),
     "scene": set(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from math import prod
 
 import numpy as np
@@ -44,6 +45,22 @@ def test_the_matrix_of_the_largest_layer_is_counted_without_walking_over_it():
     op = Conv(2**31 - 1, 10**9, stride=3, dilation=2)
     assert op.output_size == (49_161_217,) * 2
     assert matrix(op)["nonzeros"] == (49_161_217 * 10**9) ** 2
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
+def test_copied_padding_is_counted_as_the_table_links_it(mode):
+    for k, s, d in product(range(1, 6), range(1, 5), range(1, 5)):
+        for i, begin, end in [(6, 5, 5), (6, 0, 3), (5, 4, 1), (2, 1, 1), (1, 0, 0), (13, 2, 0)]:
+            if i + begin + end > d * (k - 1):
+                op = Conv((i,), k, s, ((begin, end),), d, padding_mode=mode)
+                linked = sum(len(set(reads.tolist())) for reads in trace(op).reads)
+                assert matrix(op)["nonzeros"] == linked, op
+
+
+def test_copied_padding_is_counted_without_its_table():
+    # Counted by hand: the kernel is as long as the input, and so each of the windows has all of its cells.
+    op = Conv(10**6, 10**6, padding=100, padding_mode="circular")
+    assert matrix(op)["nonzeros"] == (201 * 10**6) ** 2
 
 
 @settings(max_examples=300, deadline=None)
