@@ -61,7 +61,7 @@ def from_layer(
     """
     op, ndim, parameters = _described(layer, kernel_size)
     if ndim > 2:
-        raise ConvvizError(f"layer is {_name(layer)}: {ndim} axes cannot be drawn, give a layer over 1 or 2")
+        raise _too_many_axes(layer, ndim)
     sizes = tuple(input_size) if isinstance(input_size, Iterable) else (input_size,) * ndim
     if len(sizes) != ndim:
         raise ConvvizError(f"input_size is {sizes}: {_name(layer)} needs {ndim} numbers, without batch and channels")
@@ -99,12 +99,32 @@ def layer_weights(layer: Any) -> tuple[Any, Any]:
         if tensor is None or not callable(getattr(tensor, "detach", None)):
             raise ConvvizError(f"layer is {_name(layer)}: it has no weights")
         _, ndim, parameters = _described(layer, None)
-        weight = np.asarray(tensor.detach().cpu())
+        weight = _numbers(layer, tensor)
         if getattr(layer, "bias", None) is not None:
-            bias = np.asarray(layer.bias.detach().cpu())
+            bias = _numbers(layer, layer.bias)
+    if ndim > 2:
+        raise _too_many_axes(layer, ndim)
     if parameters["in_channels"] == 1 and parameters["out_channels"] == 1:
         weight = weight.reshape(weight.shape[-ndim:])
     return weight, bias
+
+
+def _numbers(layer: Any, tensor: Any) -> Any:
+    """A PyTorch tensor as an array."""
+    try:
+        held = tensor.detach().cpu()
+    except (ValueError, NotImplementedError):  # a lazy layer's, and one on the device "meta"
+        raise ConvvizError(
+            f"layer is {_name(layer)}: its weights have no numbers yet; initialise it, or call it on an input first"
+        ) from None
+    try:
+        return np.asarray(held)
+    except TypeError:  # bfloat16, which NumPy has not; a longer float holds the same numbers
+        return np.asarray(held.float())
+
+
+def _too_many_axes(layer: Any, ndim: int) -> ConvvizError:
+    return ConvvizError(f"layer is {_name(layer)}: {ndim} axes cannot be drawn, give a layer over 1 or 2")
 
 
 def _name(layer: Any) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tools import package
 
-from convviz import from_layer, layer_weights, trace
+from convviz import ConvvizError, from_layer, layer_weights, trace
 
 # Of the frameworks' own making.
 pytestmark = [
@@ -49,6 +49,30 @@ def test_torch() -> None:
         with torch.no_grad():
             expected = layer(torch.from_numpy(x)[None])[0].numpy()
         np.testing.assert_allclose(shown(layer, op, x).reshape(expected.shape), expected, atol=1e-5)
+
+
+def test_weights_of_a_type_that_numpy_has_not_keep_their_numbers() -> None:
+    torch = package("torch")
+    for make in (torch.nn.Conv2d, torch.nn.ConvTranspose2d):
+        layer = make(2, 3, 3).to(torch.bfloat16)
+        x = RANDOM.normal(size=(2, 5, 5))
+        weight, bias = layer_weights(layer)
+        assert weight.tolist() == layer.weight.tolist()
+        assert bias.tolist() == layer.bias.tolist()
+        with torch.no_grad():
+            expected = layer.double()(torch.from_numpy(x)[None])[0].numpy()
+        np.testing.assert_allclose(trace(from_layer(layer, 5), x, weight, bias).output, expected)
+
+
+def test_weights_without_numbers_are_refused_in_one_line() -> None:
+    nn = package("torch").nn
+    for layer, says in [
+        (nn.LazyConv2d(3, 3), "LazyConv2d: its weights have no numbers yet; initialise it, or call it on an input"),
+        (nn.Conv2d(1, 1, 3, device="meta"), "Conv2d: its weights have no numbers yet; initialise it"),
+        (nn.Conv3d(1, 1, 3), "Conv3d: 3 axes cannot be drawn"),
+    ]:
+        with pytest.raises(ConvvizError, match=says):
+            layer_weights(layer)
 
 
 def test_keras(monkeypatch: pytest.MonkeyPatch) -> None:
