@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
+from itertools import pairwise
 
 import hypothesis
 import numpy as np
@@ -259,6 +260,16 @@ def test_the_commas_of_a_maximum_follow_their_terms_at_once(given: str) -> None:
         ends = [(text.x + text_width(text.text, text.size), text.y) for text in read(frame, "sum-term", "sum-faint")]
         for comma in read(frame, "sum-join"):
             assert min(abs(comma.x - x) for x, y in ends if y == comma.y) < 1e-6
+
+
+@pytest.mark.parametrize("given", ["", "negative", "floats"])
+def test_the_gaps_in_a_line_of_a_maximum_are_alike(given: str) -> None:
+    op = MaxPool(8, 2, padding=1)
+    frames = grid.frames(trace(op, **(numbers(op, given) if given else {})), THEMES["light"])
+    for t in range(len(frames)):
+        terms = sorted(read(frames.frame(t), "sum-term", "sum-faint"), key=lambda text: text.extent)
+        gaps = [right.extent[0] - left.extent[2] for left, right in pairwise(terms)]
+        assert gaps == pytest.approx([text_width(",  ", terms[0].size)] * 3)
 
 
 @pytest.mark.parametrize(("op", "some"), [(Conv(12, 5, stride=4, dilation=3, padding=3), False), (Conv(5, 3), True)])

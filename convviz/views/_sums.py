@@ -396,6 +396,8 @@ class Sum:
             self.lines = [_listed(kept, max(room, 1))[:most_lines] for kept in rows_of]
         longest = max(len(line) for lines in self.lines for line in lines)
         block = before + longest * pitch - (pitch - term) + after
+        self.flows = figures.greatest and max(map(len, self.lines)) == 1
+        """Whether the terms follow each other as in a sentence, not in columns."""
         self.indent = left + max((width - block) / 2, 0.0) + before
         self.first = top + LEADING / 2
         self.height = LEADING * max(map(len, self.lines))
@@ -416,7 +418,7 @@ class Sum:
         comma = self.figures.greatest
         lines = self.lines[0]  # with a sign between the terms they are those of each step
         last = len(lines) - 1
-        for n, line in enumerate(lines if sign else []):
+        for n, line in enumerate(lines if sign and not self.flows else []):
             # A plus that a line would end with starts the next one; a comma stays.
             slots = range(1, len(line) + (n < last)) if comma else range(0 if n else 1, len(line))
             for slot in slots:
@@ -442,6 +444,11 @@ class Sum:
                 term = Term((DOTS,)) if tap is None else terms[tap]
                 wide = term.width(SIZE)
                 x = self.indent + slot * self.pitch + (self.term - wide) * self.part
+                if self.flows:
+                    x = end + text_width(figures.between, SIZE) if slot else self.indent
+                    if slot:
+                        shapes.append(Text(end, y, ",", SIZE, theme.text, role="sum-join"))
+                    end = x + wide
                 color, role = (muted(theme), "sum-faint") if term.faint else (theme.text, "sum-term")
                 shapes += term.texts(x, y, SIZE, color, "sum-dots" if tap is None else role)
                 if term.faint:
