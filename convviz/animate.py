@@ -300,11 +300,11 @@ def animate(
                 if len(traces) * len(modules) > 1 and hasattr(module, "NARROW"):
                     options["narrow"] = True
                 pictures.append(module.frames(traced, colors, **options))
-        picture = pictures[0]
+        picture, last = pictures[0], closing(traces) if order == "both" else ""
         if len(pictures) > 1:
             headings = [heading(traced, traces) for traced in traces for _ in modules]
-            picture = beside(pictures, headings, colors, closing(traces) if order == "both" else "")
-        return captioned(picture, colors) if caption else picture
+            picture = beside(pictures, headings, colors, last)
+        return captioned(picture, colors, said=last) if caption else picture
 
     frames = draw(THEMES[light])
     frames = replace(

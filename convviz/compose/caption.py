@@ -18,8 +18,11 @@ LEAST_WIDTH = 170.0
 SWATCH = 7.0
 
 
-def captioned(frames: Frames, theme: Theme) -> Frames:
-    """``frames`` over a strip that names the operation and the step and explains the colours."""
+def captioned(frames: Frames, theme: Theme, said: str = "") -> Frames:
+    """``frames`` over a strip that names the operation and the step and explains the colours.
+
+    ``said`` is a step's text that the picture holds itself: the strip does not repeat it.
+    """
     width = max(frames.width, LEAST_WIDTH)
     inner = width - 2 * MARGIN
     lines = [line for words in frames.about for line in _wrap(words, inner)]
@@ -33,9 +36,10 @@ def captioned(frames: Frames, theme: Theme) -> Frames:
     legend_shapes, y = _legend(_joined(frames.legend), y + 0.2 * LEADING, inner, theme)
 
     def step(t: int) -> Sequence[Shape]:
+        words = frames.step_text(t)
+        lines = _wrap(words, inner) if words != said else []
         return [
-            Text(MARGIN, step_y + LEADING * n, line, SIZE, theme.text, role="step")
-            for n, line in enumerate(_wrap(frames.step_text(t), inner))
+            Text(MARGIN, step_y + LEADING * n, line, SIZE, theme.text, role="step") for n, line in enumerate(lines)
         ]
 
     centred = tuple(_shifted(layer, (width - frames.width) / 2) for layer in frames.layers)
