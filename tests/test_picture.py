@@ -186,6 +186,19 @@ def test_the_legend_tells_the_greatest_from_the_output(view: str) -> None:
     assert fills["greatest"] == fills["input"] != fills["output"]
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_legend_of_several_pictures_shows_the_colours_of_all(theme: str) -> None:
+    op = MaxPool(4, 2, stride=1, padding=1)
+    words, squares = legend(op, theme, view="stack,grid")
+    alone = [legend(op, theme, view=view)[1] for view in ("stack", "grid")]
+    assert words == ["input", "padding", "greatest", "output"]
+    fills = [square.fill for square in squares]
+    (strong, padding, _, target), (pale, _, _, pale_target) = ([square.fill for square in each] for each in alone)
+    assert fills == [strong, pale, padding, strong, pale, target, pale_target]
+    assert legend(op, "reference", view="stack,grid")[0] == ["input", "greatest", "output", "padding"]
+    assert len(legend(op, "reference", view="stack,grid")[1]) == 4  # where they are alike
+
+
 @pytest.mark.parametrize(
     ("op", "says"),
     [

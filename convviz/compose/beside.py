@@ -47,11 +47,11 @@ def beside(pictures: Sequence[Frames], headings: Sequence[str], theme: Theme, cl
     if closing:
         line = Text(width / 2, down + below / 2 - 4, closing, CLOSING, theme.text, "middle", role="closing")
         layers.append(Layer("moving", lambda t: [line] if t == count else []))
-    # Flat pictures tone colours down: a sort of cell is explained once, by the first colour.
-    legend: dict[str, Entry] = {}
+    # Each sort of cell once, with all of its colours: flat pictures tone them down.
+    legend: dict[str, dict[Entry, None]] = {}
     for picture in pictures:
         for entry in picture.legend:
-            legend.setdefault(entry[0], entry)
+            legend.setdefault(entry[0], {})[entry] = None
     pixels = round(width * DOTS_PER_POINT)
 
     def step_text(t: int) -> str:
@@ -69,7 +69,7 @@ def beside(pictures: Sequence[Frames], headings: Sequence[str], theme: Theme, cl
         title=" ".join(dict.fromkeys(picture.title for picture in pictures)),
         step_text=step_text,
         about=tuple(line for about in dict.fromkeys(picture.about for picture in pictures) for line in about),
-        legend=tuple(legend.values()),
+        legend=tuple(entry for entries in legend.values() for entry in entries),
         supersampling=max(picture.supersampling for picture in pictures),
         pixel_width=WIDEST if pixels > WIDEST else None,
     )
