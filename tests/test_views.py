@@ -45,6 +45,7 @@ OPERATIONS: dict[str, Operation] = {
     "maximum": MaxPool(5, 3, stride=2, padding=1, ceil_mode=True),
     "average": AveragePool(6, 3, padding=1, ceil_mode=True, count_include_pad=False),
 }
+SEVERAL = ("channels", "groups", "depthwise", "maxima")
 VIEWS = ("grid", "matrix")
 CHOICES = [
     (view, name, order)
@@ -493,6 +494,19 @@ def test_what_the_channels_add_is_the_value_of_each_channel_of_the_output(name: 
             assert len(parts) == op.in_channels // op.groups
             bias = number(end.text.split("(bias)")[0].strip("+ ")) if "bias" in end.text else 0
             assert sum(parts) + bias == number(end.text.split("=")[1]) == number(cell.text) == value
+
+
+@pytest.mark.parametrize(("name", "order"), [(n, o) for v, n, o in CHOICES if v == "grid" and n in SEVERAL])
+def test_the_sums_of_channels_stand_in_the_same_columns(name: str, order: str) -> None:
+    op = OPERATIONS[name]
+    x = np.random.RandomState(3).normal(size=trace(op).x.shape) * (10.0 ** np.arange(op.in_channels)).reshape(
+        -1, *[1] * len(op.input_size)
+    )
+    frames = grid.frames(trace(op, x, order=order), THEMES["light"])
+    for t in range(len(frames)):
+        starts = {text.y: text.extent[2] for text in read(frames.frame(t), "sum-start")}
+        assert len(starts) == op.out_channels
+        assert [*starts.values()] == pytest.approx([max(starts.values())] * len(starts))
 
 
 def test_stamps_of_channels_add_up_to_each_channel_of_the_output() -> None:

@@ -32,6 +32,8 @@ NOTHING = "–"
 
 Written = tuple[Any, Callable[[Any], str]]
 """A number and how it is written."""
+Widths = tuple[float, float, float]
+"""Greatest width of what comes before the terms, of a term, and of what comes after, at a font size of 1."""
 
 
 @dataclass(frozen=True)
@@ -309,8 +311,7 @@ class Figures:
         return label if self.greatest else Label(_bracketed(label.text), label.subscript)
 
     @cached_property
-    def widths(self) -> tuple[float, float, float]:
-        """Greatest width of what comes before, of a term, and of what comes after, at a font size of 1."""
+    def widths(self) -> Widths:
         sources, weights, targets = (
             max((self._part(each).width(1.0) for each in labels), default=0.0)
             for labels in (self.sources(), self.weights(), self.targets())
@@ -363,7 +364,7 @@ class Channels(Figures):
         return [(self.partial(t, channel), self._write_y) for channel in self.reads_channels]
 
     @cached_property
-    def widths(self) -> tuple[float, float, float]:
+    def widths(self) -> Widths:
         before, _, after = super().widths
         steps, channels = range(len(self.trace)), self.reads_channels
         terms = [self._term(t, channel).width(1.0) for t in steps for channel in channels]
@@ -374,10 +375,17 @@ class Sum:
     """The sum of each step, under the picture: in one line, a line for each row of the kernel, or shortened."""
 
     def __init__(
-        self, figures: Figures, theme: Theme, left: float, top: float, width: float, most_lines: int = MOST_LINES
+        self,
+        figures: Figures,
+        theme: Theme,
+        left: float,
+        top: float,
+        width: float,
+        most_lines: int = MOST_LINES,
+        widths: Widths | None = None,
     ) -> None:
         self.figures, self.theme = figures, theme
-        before, term, after = (part * SIZE for part in figures.widths)
+        before, term, after = (part * SIZE for part in widths or figures.widths)
         kernel = figures.shape
         pitch = term + text_width(figures.between, SIZE)
         self.pitch, self.term = pitch, term
@@ -403,9 +411,9 @@ class Sum:
         self.height = LEADING * max(map(len, self.lines))
 
     @staticmethod
-    def least_width(figures: Figures) -> float:
+    def least_width(figures: Figures, widths: Widths | None = None) -> float:
         """Width without which even the shortest form does not fit."""
-        before, term, after = (part * SIZE for part in figures.widths)
+        before, term, after = (part * SIZE for part in widths or figures.widths)
         if not figures.gather:
             return before + term
         taps = min(prod(figures.shape), FEWEST_TERMS)

@@ -357,7 +357,11 @@ def frames(trace: Trace, theme: Theme, labels: str = "values", narrow: bool = Fa
     summed = Channels if op.in_channels > op.groups and figures.gather else Figures
     written = range(min(op.out_channels, MOST_LINES))
     sums = [summed(trace, symbols, group_of(op, target).start, target) for target in written]
-    inner = max([width, NARROW_WIDTH if narrow and not theme.bare else 0.0, *(Sum.least_width(each) for each in sums)])
+    # They stand below each other in the same columns.
+    before, term, after = (max(parts) for parts in zip(*(each.widths for each in sums), strict=True))
+    columns = before, term, after
+    least = [NARROW_WIDTH] if narrow and not theme.bare else []
+    inner = max([width, *least, *(Sum.least_width(each, columns) for each in sums)])
     y = MARGIN
     for row in rows:
         row.moved(MARGIN + (inner - width) / 2, y)
@@ -366,7 +370,7 @@ def frames(trace: Trace, theme: Theme, labels: str = "values", narrow: bool = Fa
     still: list[Shape] = []
     totals = []
     for each in sums:
-        total = Sum(each, theme, MARGIN, bottom, inner, MOST_LINES if len(sums) == 1 else 1)
+        total = Sum(each, theme, MARGIN, bottom, inner, MOST_LINES if len(sums) == 1 else 1, columns)
         bottom += total.height
         still += total.fixed()
         totals.append(total.shapes)
