@@ -273,6 +273,14 @@ def test_the_gaps_in_a_line_of_a_maximum_are_alike(given: str) -> None:
         assert gaps == pytest.approx([text_width(",  ", terms[0].size)] * 3)
 
 
+def test_a_maximum_is_written_out_where_there_is_room_for_its_own_terms() -> None:
+    x = np.ones((3, 4, 4))
+    x[2, 2:, 2:] = -12345.0  # so long that three of them fill the line
+    frames = grid.frames(trace(MaxPool(4, 2, channels=3), x), THEMES["light"])
+    assert [len(read(frames.frame(t), "sum-dots")) for t in range(4)] == [0, 0, 0, 1]
+    assert len(read(frames.frame(0), "sum-term")) == 12
+
+
 @pytest.mark.parametrize(("op", "some"), [(Conv(12, 5, stride=4, dilation=3, padding=3), False), (Conv(5, 3), True)])
 def test_labels_in_corners_are_left_out_where_they_would_be_too_small(op: Operation, some: bool) -> None:
     frames = grid.frames(trace(op), THEMES["light"])

@@ -397,6 +397,12 @@ class Sum:
             rows = taps.reshape(kernel) if len(taps) > room and kernel[0] <= most_lines else taps[np.newaxis]
             lines = [_shortened(row.tolist(), max(room, FEWEST_TERMS)) for row in rows]
             self.lines = [lines] * len(figures.trace)
+            if figures.greatest and len(rows) == 1 and None in lines[0]:
+                # One after the other, the terms of a step may need less than the widest ones of all steps.
+                gaps = (len(taps) - 1) * text_width(figures.between, SIZE)
+                for t in range(len(figures.trace)):
+                    if sum(term.width(SIZE) for term in figures.terms(t)) + gaps <= width - before - after:
+                        self.lines[t] = [taps.tolist()]
         else:
             widest = max(kept.count(row) for kept in figures.kept for row in {0, *kept})
             by_row = widest <= room and most_lines > 1
