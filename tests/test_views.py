@@ -517,6 +517,23 @@ def test_the_sums_of_channels_stand_in_the_same_columns(name: str, order: str) -
         assert [*starts.values()] == pytest.approx([max(starts.values())] * len(starts))
 
 
+def test_one_long_number_does_not_make_all_of_them_small() -> None:
+    op = Conv(5, 1, in_channels=2)
+    plain = np.arange(50.0).reshape(2, 5, 5) / 10
+    sizes = []
+    for odd in (0.1, -0.0012):
+        x = plain.copy()
+        x[0, 0, 1] = odd
+        sizes.append(
+            {text.text: text.size for text in read(grid.frames(trace(op, x), THEMES["light"]).frame(24), "source")}
+        )
+    before, after = sizes
+    assert after.pop("−0.001") < before["0.2"]
+    # The others are as large as they were, in both channels.
+    assert set(before.values()) == set(after.values())
+    assert len(set(after.values())) == 1
+
+
 def test_stamps_of_channels_add_up_to_each_channel_of_the_output() -> None:
     traced = trace(OPERATIONS["depthwise"], order="scatter")
     frames = grid.frames(traced, THEMES["light"])

@@ -20,6 +20,8 @@ SUBSCRIPT = 0.68
 """Size of a subscript, as a part of its letter's."""
 LEAST_CONTRAST = 4.5
 THICK, THIN = 0.8, 0.4
+ROOM = 0.86
+"""Greatest width of a label, as a part of its cell."""
 DASH = (2.4, 2.0)
 
 
@@ -252,15 +254,19 @@ class Board(Surface):
     def text(
         self, label: Label, row: int, column: int, size: float, fill: str, corner: bool = False, role: str = ""
     ) -> list[Text]:
-        """A label in the middle of a cell, or in its lower right corner."""
+        """A label in the middle of a cell, smaller where it would not fit, or in its lower right corner."""
         left, top, right, bottom = box = self.box(row, column)
         if corner:
             low = bottom - 0.6 * size - 0.03 * self.cell
             return label.texts(right - 0.07 * self.cell, low, size, fill, "end", box, role)
+        size = fitting([label], ROOM * self.cell, size)
         return label.texts((left + right) / 2, (top + bottom) / 2, size, fill, "middle", box, role)
 
 
-def fitting(labels: Sequence[Label], width: float, largest: float) -> float:
-    """The font size, ``largest`` at most, at which each of ``labels`` is at most ``width`` wide."""
-    widest = max((label.width(1.0) for label in labels), default=0.0)
+def fitting(labels: Sequence[Label], width: float, largest: float, wider: int = 0) -> float:
+    """The font size, ``largest`` at most, at which all of ``labels``, but for ``wider`` of them, are at most ``width``
+    wide.
+    """
+    widths = sorted((label.width(1.0) for label in labels), reverse=True)
+    widest = max(widths[wider:], default=0.0)
     return min(largest, width / widest) if widest else largest

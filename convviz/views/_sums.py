@@ -402,7 +402,7 @@ class Sum:
                 gaps = (len(taps) - 1) * text_width(figures.between, SIZE)
                 for t in range(len(figures.trace)):
                     if sum(term.width(SIZE) for term in figures.terms(t)) + gaps <= width - before - after:
-                        self.lines[t] = [taps.tolist()]
+                        self.lines[t] = [_shortened(taps.tolist(), len(taps))]
         else:
             widest = max(kept.count(row) for kept in figures.kept for row in {0, *kept})
             by_row = widest <= room and most_lines > 1

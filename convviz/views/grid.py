@@ -18,7 +18,7 @@ from convviz.ops import show
 from convviz.scene import DOTS_PER_POINT, Frames, Layer, Polygon, Shape, Text, blend, fixed, text_width
 from convviz.theme import Theme
 from convviz.trace import Trace
-from convviz.views._flat import Board, Label, fitting, muted, readable, tinted
+from convviz.views._flat import ROOM, Board, Label, fitting, muted, readable, tinted
 from convviz.views._planes import Cells, Sheet, Walk, lift, sheets
 from convviz.views._sums import MOST_LINES, Channels, Figures, Sum, group_of
 from convviz.views._words import worded
@@ -45,6 +45,8 @@ VALUE, CORNER = 0.36, 0.22
 """Font sizes, as parts of a cell."""
 ALONE = 0.46
 """Of a value in a cell whose corners stay empty."""
+SELDOM = 20
+"""One number in so many may be set smaller than the others of its board."""
 LEAST_CORNER = 8 / DOTS_PER_POINT
 """Font size below which labels in corners could not be read: where there is no room they are left out."""
 MOST_CORNER = 0.245
@@ -97,13 +99,16 @@ class Boards:
         self.source, self.target = boards[0], boards[-1]
         self.kernels = boards[1:-1][: len(self.weights)]
         self.walk = Walk(trace, read if self.gather else written)
-        room, symbols = 0.86 * plan.cell, figures.symbols
+        room, symbols = ROOM * plan.cell, figures.symbols
         unit = plan.cell * (0.87 if symbols else 1.0)
         large = (VALUE if plan.corners else ALONE) * unit
         small = CORNER * unit if symbols else max(CORNER * unit, min(LEAST_CORNER, MOST_CORNER * plan.cell))
-        self.source_size = fitting(self.reads.sources(), room, large)
-        self.target_size = fitting(self.writes.targets(), room, large)
-        self.kernel_size = fitting([label for each in self.weights for label in each.weights()], room, large)
+        weights = [label for each in self.weights for label in each.weights()]
+        self.source_size, self.target_size, self.kernel_size = (
+            # A number that is much longer than the others is set smaller alone.
+            fitting(labels, room, large, wider=len(labels) // SELDOM)
+            for labels in (self.reads.sources(), self.writes.targets(), weights)
+        )
         self.corner_size = fitting([*self.reads.corners(), *self.writes.corners()], room, small)
         self.most_stamps = 1 if self.gather else max(int(figures.stamps.max()), 1)
 
@@ -352,6 +357,10 @@ def frames(trace: Trace, theme: Theme, labels: str = "values", narrow: bool = Fa
     figures = Figures(trace, symbols)
     lines = max(op.in_channels, op.out_channels)
     rows = [Boards(trace, figures, theme, arrangement, row) for row in range(lines)]
+    for name in ("source_size", "target_size", "kernel_size", "corner_size"):  # alike in all channels
+        size = min(getattr(row, name) for row in rows)
+        for row in rows:
+            setattr(row, name, size)
     width, height = rows[0].width, rows[0].height
     # A sum for each channel of the output, of which as many are written out as a kernel's rows would be.
     summed = Channels if op.in_channels > op.groups and figures.gather else Figures
