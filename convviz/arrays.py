@@ -30,10 +30,10 @@ SPACED = re.compile(r"\s*([,;])\s*")
 def read_array(name: str, given: str) -> NDArray[Any]:
     """The array that ``given`` stands for.
 
-    Rows are parted by ``;`` and their numbers by commas: ``1,0,-1;2,0,-2``. One row is an array of one axis, with a
-    ``;`` at its end one of two. Anything that ends like a file's name is a file: ``.npy``, ``.csv`` or ``.txt`` (a
-    line a row, its numbers parted by commas, semicolons or tabs), or an image, whose grey levels from 0 to 255 are the
-    numbers.
+    Rows are parted by ``;`` and their numbers by commas or spaces: ``1,0,-1;2,0,-2``. One row is an array of one axis,
+    with a ``;`` at its end one of two. Anything that ends like a file's name is a file: ``.npy``, ``.csv`` or ``.txt``
+    (a line a row, its numbers parted by commas, semicolons, tabs or spaces), or an image, whose grey levels from 0 to
+    255 are the numbers.
 
     Raises `ConvvizError`, which calls the array ``name``, where it cannot be read.
 
@@ -41,7 +41,7 @@ def read_array(name: str, given: str) -> NDArray[Any]:
     ([[1.0, 0.0], [-1.5, 2.0]], (3,), (1, 3))
     """
     suffix = os.path.splitext(given)[1].lower()
-    if suffix == ".npy":
+    if suffix in (".npy", ".npz"):
         return _load(name, given)
     if suffix in (".csv", ".txt"):
         return np.array(_rows(name, given, _lines(name, given) or [""]))
@@ -54,7 +54,7 @@ def read_array(name: str, given: str) -> NDArray[Any]:
 
 def _rows(name: str, given: str, lines: list[str]) -> list[list[int | float]]:
     try:
-        rows = [[_number(item) for item in row.split(",")] for row in lines]
+        rows = [[_number(item) for item in row.split("," if "," in row else None) or [""]] for row in lines]
     except ValueError as error:
         raise ConvvizError(
             f'{name} is "{_short(given)}": cannot read {error}; give numbers such as "1,0,-1;2,0,-2", or a .npy, .csv '

@@ -197,7 +197,7 @@ def _add_picture(parser: argparse.ArgumentParser) -> None:
     )
     numbers = parser.add_argument_group("your own numbers, whose sizes are then those of the operation")
     for name, what in (("x", "the input"), ("weight", "the kernel")):
-        text = f'{what}: "1,0,-1;2,0,-2" (rows parted by ;), a .npy or .csv file, or the grey levels of an image'
+        text = f'{what}: "1,0,-1;2,0,-2" (rows parted by ;), a .npy, .csv or .txt file, or the grey levels of an image'
         numbers.add_argument(f"--{name}", metavar="ARRAY", help=text)
     numbers.add_argument("--bias", metavar="NUMBER", help="what is added to each output; 1,2 for two output channels")
     parser.add_argument("--step", metavar="N", help="the step that a still picture shows, from 0")
@@ -303,6 +303,8 @@ def _numbers(arguments: argparse.Namespace) -> tuple[dict[str, Any], dict[str, s
         text = getattr(arguments, name)
         if text is not None:
             array = arrays[name] = read_array(name, text)
+            if array.ndim == 0:
+                raise ConvvizError(f'{name} is "{text}": it holds a single number; give an array of 1 or 2 axes')
             sizes[size] = ",".join(map(str, array.shape[-2:])) + ("," if array.ndim == 1 else "")
     if arguments.bias is not None:
         arrays["bias"] = read_array("bias", arguments.bias).reshape(-1)

@@ -535,7 +535,8 @@ def _number_of_axes(given: dict[str, Any]) -> int:
         raise ConvvizError(f"the parameters differ in their number of axes ({told}): give each one 1 or 2, or an int")
     for name, n in lengths.items():
         if n not in (1, 2):
-            raise ConvvizError(f"{name} is {show(given[name])}: {n} axes cannot be drawn, give 1 or 2")
+            pairs = ", or a pair for each, begin and end" if name == "padding" else ""
+            raise ConvvizError(f"{name} is {show(given[name])}: {n} axes cannot be drawn, give 1 or 2{pairs}")
     return next(iter(lengths.values()), 2)
 
 

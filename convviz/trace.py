@@ -431,6 +431,8 @@ def _numbers(name: str, given: ArrayLike | None, shape: tuple[int, ...], spread:
         raise ConvvizError(f"{name} is ragged: give an array of shape {shape}") from None
     except Exception as error:  # whatever an object's own conversion raises
         raise ConvvizError(f"{name} is no array ({error}): give one of shape {shape}") from None
+    if array.dtype.kind == "O" and array.size and all(isinstance(number, int) for number in array.flat):
+        raise _too_large(name, max(array.flat, key=abs))  # NumPy has no longer ones
     if array.dtype.kind not in "biuf":
         raise ConvvizError(f"{name} holds {array.dtype}: give integers or floats")
     if spread and array.ndim == 0:
@@ -438,12 +440,17 @@ def _numbers(name: str, given: ArrayLike | None, shape: tuple[int, ...], spread:
     if array.shape != shape:
         raise ConvvizError(f"{name} has shape {array.shape}: this operation needs {shape}")
     if array.dtype.kind == "u" and array.size and array.max() > np.iinfo(np.int64).max:
-        raise ConvvizError(f"{name} holds {array.max()}: integers of at most {np.iinfo(np.int64).max} are exact")
+        raise _too_large(name, array.max())
     with np.errstate(over="ignore"):  # a longer float may become infinite, which is told next
         array = array.astype(np.float64 if array.dtype.kind == "f" else np.int64, copy=False)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise ConvvizError(f"{name} holds nan or infinity: give finite numbers")
     return array
+
+
+def _too_large(name: str, number: Any) -> ConvvizError:
+    most = np.iinfo(np.int64).max
+    return ConvvizError(f"{name} holds {shown(number)}: integers of at most {most} are exact; give floats")
 
 
 def _check_magnitude(op: Operation, x: Array, weight: Array | None, bias: Array | None) -> None:
@@ -458,5 +465,5 @@ def _check_magnitude(op: Operation, x: Array, weight: Array | None, bias: Array 
     bound = largest * factor + added
     if bound >= (2.0**62 if whole else np.finfo(np.float64).max):
         what, instead = ("x", "") if weight is None else ("x and weight", " and their products")
-        kind = "64-bit integers" if whole else "floats"
-        raise ConvvizError(f"{what} hold numbers up to {largest:g}: sums of them{instead} do not fit {kind}")
+        fit = "64-bit integers; give floats" if whole else "floats; give smaller ones"
+        raise ConvvizError(f"{what} hold numbers up to {largest:g}: sums of them{instead} do not fit {fit}")

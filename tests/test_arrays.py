@@ -40,11 +40,19 @@ def test_deep_pixels_are_grey_levels_too(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["1,2.5\n3,4\n", "1;2.5\n3;4\n", "1;2.5;\n3;4;\n", "1\t2.5\n3\t4\n", "1,\t2.5\n3 , 4\n"]
+    "text",
+    ["1,2.5\n3,4\n", "1;2.5\n3;4\n", "1;2.5;\n3;4;\n", "1\t2.5\n3\t4\n", "1,\t2.5\n3 , 4\n", "1 2.5\n 3  4e0 \n"],
 )
 def test_the_lines_of_a_file_are_rows_whatever_parts_their_numbers(text: str, tmp_path) -> None:
     (tmp_path / "x.csv").write_text(text)
     assert read_array("x", str(tmp_path / "x.csv")).tolist() == [[1, 2.5], [3, 4]]
+
+
+def test_what_numpy_writes_as_text_is_read(tmp_path) -> None:
+    array = np.random.default_rng(0).normal(size=(3, 4))
+    np.savetxt(tmp_path / "x.txt", array)
+    np.testing.assert_array_equal(read_array("x", str(tmp_path / "x.txt")), array)
+    assert read_array("x", "1 0 -1; 2 0 -2").tolist() == [[1, 0, -1], [2, 0, -2]]
 
 
 @pytest.mark.parametrize(
@@ -66,6 +74,7 @@ def test_commas_that_may_be_decimal_ones_are_refused(text: str, both: str, tmp_p
     [
         ("1,2;3", "2, 1 numbers"),
         ("1,a", '"a"'),
+        ("1,5 2,5", '"5 2"'),
         ("", '""'),
         ("none.npy", "cannot be read"),
         ("none.csv", "cannot be read"),
@@ -83,6 +92,20 @@ def test_a_file_that_would_run_code_is_refused(tmp_path) -> None:
     np.save(tmp_path / "x.npy", np.array([{"an": "object"}], dtype=object), allow_pickle=True)
     with pytest.raises(ConvvizError, match=r"^x is "):
         read_array("x", str(tmp_path / "x.npy"))
+
+
+def test_a_file_of_several_arrays_is_refused(tmp_path) -> None:
+    np.savez(tmp_path / "x.npz", a=np.ones(3), b=np.ones(3))
+    with pytest.raises(ConvvizError, match=r"several arrays; save one with numpy\.save"):
+        read_array("x", str(tmp_path / "x.npz"))
+
+
+def test_a_single_number_is_no_input(tmp_path, capsys) -> None:
+    np.save(tmp_path / "x.npy", np.array(3))
+    words = ["--bias", str(tmp_path / "x.npy"), "-o", str(tmp_path / "a.png")]
+    assert main(["render", "padding_strides", *words]) == 0
+    assert main(["render", "padding_strides", "--x", str(tmp_path / "x.npy"), *words]) == 2
+    assert "it holds a single number; give an array of 1 or 2 axes" in capsys.readouterr().err
 
 
 def test_files_that_are_not_what_their_name_says_are_refused(tmp_path) -> None:

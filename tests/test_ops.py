@@ -98,6 +98,10 @@ def test_the_cases_of_the_guide():
         (lambda: Conv(5, True), "kernel_size is True"),
         (lambda: Conv((5, 5), (3,)), "differ in their number of axes"),
         (lambda: Conv((5, 5, 5), 3), "3 axes cannot be drawn, give 1 or 2"),
+        (
+            lambda: Conv(5, 3, padding=(1, 2, 1, 2)),
+            "4 axes cannot be drawn, give 1 or 2, or a pair for each, begin and",
+        ),
         (lambda: Conv(10**12, 3), "input_size is 1000000000000: it must be at most"),
         (lambda: Conv(5, 3, in_channels=4, out_channels=4, groups=3), "groups is 3: it must divide"),
         (
