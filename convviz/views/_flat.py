@@ -108,7 +108,7 @@ class Label:
         ]
 
 
-def symbol(letter: str, position: Sequence[int]) -> Label:
+def symbol(letter: str, position: Sequence[int | str]) -> Label:
     """
     >>> symbol("x", (1, 2))
     Label(text='x', subscript='1,2')

@@ -233,7 +233,7 @@ class Figures:
 
     def terms(self, t: int) -> list[Term]:
         """One for each tap of the window, in the window's order; in scatter order for each cell that is kept."""
-        step = self.trace[t]
+        trace, step, own = self.trace, self.trace[t], int(self._cells[t])
         if self.gather:
             links = zip(step.reads.tolist(), step.taps.tolist(), strict=True)
             return [Term(self._times(read, tap), read < 0) for read, tap in links]
@@ -242,9 +242,12 @@ class Figures:
         for write, tap, after, product in rows:
             if write < 0:
                 continue
-            times = self._times(int(self._cells[t]), tap, write)
+            times = self._times(own, tap, write)
             if self.symbols:
-                plus = times if len(self.reads_channels) == 1 else (Label("Σ"), *times)
+                plus = times
+                if len(self.reads_channels) > 1:
+                    tap_at, cell = position(tap, trace.op.kernel_size), position(own, trace.op.input_size)
+                    plus = Label("Σ"), symbol("w", (*self._at_y, ":", *tap_at)), symbol("x", (":", *cell))
                 terms.append(Term((self.target(write), Label(" += "), *plus)))
             else:
                 # From the total of before to the total of after, as one would reckon it.
@@ -255,7 +258,7 @@ class Figures:
                     told = _bracketed(self._write_y(product))
                 else:
                     told = times[0].text
-                    written.append((self._x[self._cells[t]], self._write_x))
+                    written.append((self._x[own], self._write_x))
                     written += [(self._weight[tap], self._write_weight)] if self.weighted else []
                 terms.append(Term((Label(f"{old} + {told} {self._equals(*written)} {new}"),)))
         return terms
@@ -457,7 +460,8 @@ class Sum:
             for slot, tap in enumerate(line):
                 term = Term((DOTS,)) if tap is None else terms[tap]
                 wide = term.width(SIZE)
-                x = self.indent + slot * self.pitch + (self.term - wide) * self.part
+                part = 0.0 if term.parts == (DOTS,) and not figures.gather else self.part
+                x = self.indent + slot * self.pitch + (self.term - wide) * part
                 if self.flows:
                     x = end + text_width(figures.between, SIZE) if slot else self.indent
                     if slot:
