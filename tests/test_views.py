@@ -517,6 +517,16 @@ def test_the_sums_of_channels_stand_in_the_same_columns(name: str, order: str) -
         assert [*starts.values()] == pytest.approx([max(starts.values())] * len(starts))
 
 
+@pytest.mark.parametrize("labels", ["values", "symbols"])
+def test_a_stamp_that_adds_nothing_says_so_within_the_picture(labels: str) -> None:
+    for op in (AveragePool((4,), 1, stride=3), Conv((4,), 1, stride=3, in_channels=2, out_channels=2)):
+        frames = grid.frames(trace(op, order="scatter"), THEMES["light"], labels)
+        for t in range(len(frames)):
+            check_texts(frames.frame(t))
+            words = "".join(text.text for text in read(frames.frame(t), "sum-start"))
+            assert ("nothing" in words) == (t % 3 != 0)
+
+
 def test_the_symbols_of_a_stamp_are_summed_over_the_channels() -> None:
     op = Conv(3, 2, in_channels=2, out_channels=2)
     frames = grid.frames(trace(op, order="scatter"), THEMES["light"], labels="symbols")

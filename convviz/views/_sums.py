@@ -324,6 +324,8 @@ class Figures:
         before = max(self.before(t).width(1.0) for t in {0, steps - 1, int(self._cells.argmax())})
         if not self.gather and not self.symbols:
             before += sources
+        if not self.gather and (self.trace.windows.reshape(steps, -1) < 0).all(axis=1).any():
+            before += max(text_width(" nothing", 1.0) - text_width(":  ", 1.0), 0.0)  # of a step that adds nothing
         times = sources + weights
         if self.weighted:
             times += text_width("·0" if self.symbols else "·", 1.0)
