@@ -164,6 +164,19 @@ class Trace:
         return self._shaped(total, self.op.output_size)
 
     @cached_property
+    def rounding(self) -> Array:
+        """How far each number of the output can be from its true value: a rounding for each of its terms, of their sum.
+
+        Shape of the output. Sums of integers are exact.
+        """
+        if self.output.dtype.kind != "f":
+            return np.zeros(self.output.shape)
+        weight, bias = (None if array is None else np.abs(array) for array in (self.weight, self.bias))
+        terms = prod(self.op.kernel_size) * self.op.in_channels // self.op.groups + 1
+        sizes: Array = Trace(self.op, (np.abs(self.x), weight), bias, self.order).output
+        return terms * np.finfo(float).eps * sizes
+
+    @cached_property
     def divisors(self) -> Indices | None:
         """Average pooling: (output cells,) how many cells of each window count. None for other operations."""
         op = self.op
@@ -296,6 +309,10 @@ class _MaxTrace(Trace):
     """The same table, of which a step takes the greatest value instead of the sum."""
 
     _nothing = -np.inf
+
+    @cached_property
+    def rounding(self) -> Array:
+        return np.zeros(self.output.shape)
 
     @property
     def winners(self) -> Indices:

@@ -517,6 +517,27 @@ def test_the_sums_of_channels_stand_in_the_same_columns(name: str, order: str) -
         assert [*starts.values()] == pytest.approx([max(starts.values())] * len(starts))
 
 
+@pytest.mark.parametrize("order", ["gather", "scatter"])
+def test_a_small_sum_is_no_rounding_error_of_a_large_one_elsewhere(order: str) -> None:
+    op = Conv((8,), 2, stride=2)
+    traced = trace(op, [1e20, 1, 2, 1, 0.1, 0.2, 0.3, -0.3], [1.0, 1.0], order=order)
+    last = grid.frames(traced, THEMES["light"]).frame(len(traced) - 1)
+    shown = [number(text.text) for text in read(last, "target", "target-lit")]
+    assert shown == [1e20, 3, 0.3, 0]
+
+
+def test_rounding_is_as_large_as_the_terms_that_are_rounded() -> None:
+    assert not trace(Conv(5, 3)).rounding.any()
+    assert not trace(MaxPool(5, 3), np.full((5, 5), 1e9)).rounding.any()
+    random = np.random.default_rng(1)
+    for op in (Conv(6, 3, in_channels=2), ConvTranspose(4, 3, stride=2), AveragePool(6, 3, padding=1)):
+        x = random.normal(size=trace(op).x.shape) * 10.0 ** random.integers(-9, 9, trace(op).x.shape)
+        gather, scatter = trace(op, x), trace(op, x, order="scatter")
+        assert gather.rounding.shape == gather.output.shape
+        assert (np.abs(gather.output - scatter.output) <= gather.rounding).all()
+        assert (gather.rounding < 1e-12 * np.abs(x).max() * 100).all()
+
+
 @pytest.mark.parametrize("labels", ["values", "symbols"])
 def test_a_stamp_that_adds_nothing_says_so_within_the_picture(labels: str) -> None:
     for op in (AveragePool((4,), 1, stride=3), Conv((4,), 1, stride=3, in_channels=2, out_channels=2)):

@@ -123,12 +123,12 @@ SIGNIFICANT = 12
 """Digits of a float that are told from rounding errors."""
 
 
-def formatter(*arrays: Any, noise: float = 0.0) -> Callable[[Any], str]:
+def formatter(*arrays: Any) -> Callable[[Any], str]:
     """How the numbers of ``arrays`` are written: alike where that loses nothing, and no longer than can be read.
 
     Integers are written out; floats with one decimal, or with more where all are small or are exact with two. A number
     that this would round has digits of its own: all where they are few, else one that is not 0, so that only a zero is
-    written as one. Very long and very small numbers have an exponent. What is not above ``noise`` is a zero.
+    written as one. Very long and very small numbers have an exponent.
 
     >>> formatter([0.5, -2.3])(-2.3), formatter([1.25])(1.25), formatter([7, -3])(-3), formatter([0.031])(0.031)
     ('−2.3', '1.25', '−3', '0.031')
@@ -141,7 +141,7 @@ def formatter(*arrays: Any, noise: float = 0.0) -> Callable[[Any], str]:
     flat = [np.asarray(array).reshape(-1) for array in arrays]
     whole = all(array.dtype.kind in "biu" for array in flat)
     values = np.concatenate([array.astype(float) for array in flat])
-    numbers = [_significant(value) for value in np.unique(np.abs(values[np.isfinite(values)])) if value > noise]
+    numbers = [_significant(value) for value in np.unique(np.abs(values[np.isfinite(values)])) if value]
     largest = max(numbers, default=0.0)
     power = floor(log10(largest)) if largest else 0
     decimals = 0 if whole else min(max(1 - power, 1 if power < 3 else 0), MOST_DECIMALS)
@@ -150,7 +150,7 @@ def formatter(*arrays: Any, noise: float = 0.0) -> Callable[[Any], str]:
         decimals = next((n for n in tried if all(round(number, n) == number for number in numbers)), decimals)
 
     def write(value: Any) -> str:
-        number = _significant(float(value)) if abs(value) > noise else 0.0
+        number = _significant(float(value))
         if np.isinf(number):
             text = "∞" if number > 0 else "-∞"
         elif (power > 5 and abs(number) >= 1000) or (power < -3 and number):

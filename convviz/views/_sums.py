@@ -74,24 +74,16 @@ class Figures:
         self._at_w = (*self._at_y, *self._at_x)
         self.channel, self.reads_channels = target, group_of(op, target)
         self._x = trace.x.reshape(op.in_channels, -1)[source]
-        self._output = trace.output.reshape(op.out_channels, -1)[target]
+        self._noise = trace.rounding.reshape(op.out_channels, -1)[target]
+        outputs = _above(trace.rounding, trace.output).reshape(op.out_channels, -1)
+        self._output = outputs[target]
         self._weight = self._kernel(source) if self.weighted else np.ones(0)
         self._cells = trace.cells.reshape(-1)
         self._write_x = formatter(trace.x)
         self._write_weight = formatter(np.ones(0) if trace.weight is None else trace.weight)
         self.bias: Any = 0 if trace.bias is None else trace.bias.reshape(-1)[target]
         self._write_bias = formatter(self.bias)
-        self._write_y = formatter(trace.output, *([] if self.gather else [self.totals]), noise=self._noise)
-
-    @cached_property
-    def _noise(self) -> float:
-        """How far from its true value a sum can be by rounding: n terms by n roundings of the largest."""
-        if self.greatest or self.trace.output.dtype.kind in "biu":
-            return 0.0
-        weight = np.ones(1) if self.trace.weight is None else self.trace.weight
-        largest = np.abs(self.trace.x).max() * np.abs(weight).max() + abs(float(self.bias))
-        count = len(self.trace.taps) * len(self.reads_channels) + 1
-        return float(count * np.finfo(float).eps * largest)
+        self._write_y = formatter(outputs, *([] if self.gather else [self.totals]))
 
     def _kernel(self, source: int) -> NDArray[Any]:
         """(K,) the weights from a channel of the input to this one of the output; zeros where no group holds both."""
@@ -164,8 +156,9 @@ class Figures:
             shares: NDArray[Any] = x[self.channel][:, np.newaxis] / trace.divisors[np.maximum(trace.writes, 0)]
             return shares
         # Over all channels that this one is made from.
-        added: NDArray[Any] = sum(np.multiply.outer(x[c], self._kernel(c)[trace.taps]) for c in self.reads_channels)
-        return added
+        each = np.array([np.multiply.outer(x[c], self._kernel(c)[trace.taps]) for c in self.reads_channels])
+        total: NDArray[Any] = _above(_rounding(each), each.sum(axis=0))
+        return total
 
     def added(self, t: int) -> list[Label]:
         """Scatter order: what step ``t`` adds to each cell under its stamp."""
@@ -185,7 +178,7 @@ class Figures:
         for t, (cells, added) in enumerate(zip(self.trace.writes, products, strict=True)):
             hit = cells >= 0
             running[cells[hit]] += added[hit]
-            after[t, hit] = running[cells[hit]]
+            after[t, hit] = _above(self._noise[cells[hit]], running[cells[hit]])
         return after
 
     @cached_property
@@ -251,7 +244,8 @@ class Figures:
                 terms.append(Term((self.target(write), Label(" += "), *plus)))
             else:
                 # From the total of before to the total of after, as one would reckon it.
-                written: list[Written] = [(after - product, self._write_y), (after, self._write_y)]
+                noise = self._noise[write]
+                written: list[Written] = [(_above(noise, after - product), self._write_y), (after, self._write_y)]
                 old, new = (write(value) for value, write in written)
                 if len(self.reads_channels) > 1:
                     written.append((product, self._write_y))
@@ -260,7 +254,7 @@ class Figures:
                     told = times[0].text
                     written.append((self._x[own], self._write_x))
                     written += [(self._weight[tap], self._write_weight)] if self.weighted else []
-                terms.append(Term((Label(f"{old} + {told} {self._equals(*written)} {new}"),)))
+                terms.append(Term((Label(f"{old} + {told} {self._equals(noise, *written)} {new}"),)))
         return terms
 
     def after(self, t: int) -> Term:
@@ -277,15 +271,15 @@ class Figures:
         if self.symbols:
             return Term((Label(bias),))
         written = [*self._added(t), (self.bias, self._write_bias), (self._output[t], self._write_y)]
-        return Term((Label(f"{bias} {self._equals(*written)} {self.target(t).text}"),))
+        return Term((Label(f"{bias} {self._equals(self._noise[t], *written)} {self.target(t).text}"),))
 
-    def _equals(self, *written: Written) -> str:
-        """The sign before a result: whether all that is written is what it stands for."""
-        return "=" if all(self._exact(*each) for each in written) else "≈"
+    def _equals(self, noise: float, *written: Written) -> str:
+        """The sign before a result: whether all that is written is what it stands for; sums have ``noise``."""
+        return "=" if all(self._exact(noise, *each) for each in written) else "≈"
 
-    def _exact(self, value: Any, write: Callable[[Any], str]) -> bool:
+    def _exact(self, noise: float, value: Any, write: Callable[[Any], str]) -> bool:
         text = write(value).replace("−", "-").replace("∞", "inf")
-        noise = self._noise if write is self._write_y else 0.0
+        noise = noise if write is self._write_y else 0.0
         shown = float(text)
         return shown == value or bool(abs(shown - value) <= max(noise, abs(value) * 10.0**-SIGNIFICANT))
 
@@ -363,7 +357,8 @@ class Channels(Figures):
     def partial(self, t: int, channel: int) -> Any:
         """What ``channel`` of the input adds to the output at step ``t``."""
         step = self.trace[t]
-        return (np.asarray(step.values)[channel] * self._kernel(channel)[step.taps]).sum()
+        each = np.asarray(step.values)[channel] * self._kernel(channel)[step.taps]
+        return _above(_rounding(each), each.sum())
 
     def _added(self, t: int) -> list[Written]:
         return [(self.partial(t, channel), self._write_y) for channel in self.reads_channels]
@@ -514,6 +509,16 @@ def _listed(rows: Sequence[int], room: int) -> list[list[int | None]]:
             lines.append([])
         lines[-1].append(n)
     return lines or [[]]
+
+
+def _rounding(terms: NDArray[Any]) -> Any:
+    """How far the sums over the first axis of ``terms`` can be from their true values."""
+    return len(terms) * np.finfo(float).eps * np.abs(terms).sum(axis=0) if terms.dtype.kind == "f" else 0
+
+
+def _above(noise: Any, values: Any) -> Any:
+    """``values``, an array or a number, and 0 for those that are nothing but noise."""
+    return np.where(np.abs(values) > noise, values, np.zeros_like(values))[()]
 
 
 def _bracketed(number: str) -> str:
