@@ -187,8 +187,9 @@ class Boards:
             return False
         board, beside = self.kernels[0], [self.source, *([self.target] if self.plan.shape == "row" else [])]
         room = (max(each.height for each in beside) - board.height) / 2
-        aside = 1.6 if len(self.kernels) == 1 else 0.9
-        return text_width(TURNED, NOTE) < board.width + aside * board.cell and room > NOTE_SPACE
+        wide = board.width + (1.6 if len(self.kernels) == 1 else 0.9) * board.cell
+        single = len(self.trace.taps) == 1  # which turning does not change
+        return not single and text_width(TURNED, NOTE) < wide and room > NOTE_SPACE
 
     # What a step leaves
 
