@@ -517,6 +517,25 @@ def test_the_sums_of_channels_stand_in_the_same_columns(name: str, order: str) -
         assert [*starts.values()] == pytest.approx([max(starts.values())] * len(starts))
 
 
+def test_kernels_side_by_side_are_said_to_be_turned_without_touching() -> None:
+    for channels, notes in ((2, 4), (6, 1)):  # below each kernel, or once for all
+        op = ConvTranspose(3, 3, stride=2, in_channels=channels, out_channels=channels, groups=channels // 2)
+        frame = grid.frames(trace(op), THEMES["light"]).frame(0)
+        check_texts(frame)
+        assert len(read(frame, "note")) == notes
+    assert not read(grid.frames(trace(Conv(6, 1), order="scatter"), THEMES["light"]).frame(0), "note")
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_an_output_that_reads_padding_alone_is_kept(view: str) -> None:
+    op = Conv(3, 1, stride=2, padding=2)
+    traced = trace(op, weight=[[7]], bias=5, order="scatter")
+    assert traced.output.shape == (4, 4)
+    last = import_module(f"convviz.views.{view}").frames(traced, THEMES["light"]).frame(len(traced) - 1)
+    shown = read(last, "start", "target", "target-lit")
+    np.testing.assert_array_equal(table(shown, (4, 4)), traced.output)
+
+
 @pytest.mark.parametrize("order", ["gather", "scatter"])
 def test_a_small_sum_is_no_rounding_error_of_a_large_one_elsewhere(order: str) -> None:
     op = Conv((8,), 2, stride=2)

@@ -118,7 +118,9 @@ def _windowed(trace: Trace, written: bool) -> Sheet:
     for axis, (first, length) in enumerate(zip(origin, trace.canvas.shape, strict=True)):
         cropped = np.ones(indices.shape[axis], bool)
         cropped[first : first + length] = False
-        kinds[(slice(None),) * axis + (cropped,)] = DROPPED
+        strips = (slice(None),) * axis + (cropped,)
+        # Cells of an output that no cell of the input reaches, since all that they read is padding, are kept.
+        kinds[strips] = np.where(written & (indices[strips] >= 0), UNVISITED, DROPPED)
     shape, top_left = lift(kinds.shape), (0, *origin)[-2:]
     size = lift(trace.canvas.shape)
     return Sheet(kinds.reshape(shape), indices.reshape(shape), top_left, size, written)  # type: ignore[arg-type]
