@@ -127,16 +127,16 @@ def formatter(*arrays: Any) -> Callable[[Any], str]:
     """How the numbers of ``arrays`` are written: alike where that loses nothing, and no longer than can be read.
 
     Integers are written out; floats with one decimal, or with more where all are small or are exact with two. A number
-    that this would round has digits of its own: all where they are few, else one that is not 0, so that only a zero is
-    written as one. Very long and very small numbers have an exponent.
+    that this would round has digits of its own: all where they are few, else one that is not 0 (two from 1 on), so that
+    only a zero is written as one. Very long and very small numbers have an exponent.
 
     >>> formatter([0.5, -2.3])(-2.3), formatter([1.25])(1.25), formatter([7, -3])(-3), formatter([0.031])(0.031)
     ('−2.3', '1.25', '−3', '0.031')
     >>> formatter([5 / 3, 1.0])(5 / 3), formatter([2e9])(2e9), formatter([-0.011, 3.3])(-0.011)
     ('1.7', '2.0e9', '−0.011')
-    >>> write = formatter([1500.0, 0.25, 0.04321, 0.00004])
-    >>> write(1500), write(0.25), write(0.04321), write(0.00004), write(0)
-    ('1500', '0.25', '0.04', '4e−5', '0')
+    >>> write = formatter([1500.0, 2.8187, 0.25, 0.04321, 0.00004])
+    >>> write(1500), write(2.8187), write(0.25), write(0.04321), write(0.00004), write(0)
+    ('1500', '2.8', '0.25', '0.04', '4e−5', '0')
     """
     flat = [np.asarray(array).reshape(-1) for array in arrays]
     whole = all(array.dtype.kind in "biu" for array in flat)
@@ -172,8 +172,8 @@ def _significant(number: float) -> float:
 
 
 def _rounded(number: float, decimals: int) -> str:
-    """With that many decimals, or as many as show one digit that is not 0."""
-    own = max(decimals, -floor(log10(abs(number))))
+    """With that many decimals, or as many as show one digit that is not 0, and two from 1 on."""
+    own = max(decimals, (abs(number) >= 1) - floor(log10(abs(number))))
     return f"{number:.{own}f}" if own <= MOST_DECIMALS else _exponent(number, 0)
 
 
