@@ -28,12 +28,13 @@ def beside(pictures: Sequence[Frames], headings: Sequence[str], theme: Theme, cl
     columns = len(pictures) if len(pictures) <= MOST_ABREAST else -(-len(pictures) // 2)
     panes = list(zip(pictures, headings, strict=True))
     rows = [panes[n : n + columns] for n in range(0, len(panes), columns)]
-    widths = [[max(p.width, text_width(words, HEADING) + 2 * MARGIN) for p, words in row] for row in rows]
-    width = max([*map(sum, widths), text_width(closing, CLOSING) + 2 * MARGIN])
+    needed = [[max(p.width, text_width(words, HEADING) + 2 * MARGIN) for p, words in row] for row in rows]
+    wide = [max(column) for column in zip(*needed, strict=True)]
+    width = max(sum(wide), text_width(closing, CLOSING) + 2 * MARGIN)
     words: list[Shape] = []
     panels: list[list[Layer]] = []
     down = 0.0
-    for row, wide in zip(rows, widths, strict=True):
+    for row in rows:
         right, height = (width - sum(wide)) / 2, max(picture.height for picture, _ in row)
         for (picture, heading), room in zip(row, wide, strict=True):
             if heading:
