@@ -74,7 +74,7 @@ SECTIONS = [
         "do not count.",
         ["max_pooling", "max_pooling_ceil_mode"],
     ),
-    ("Padding with copies", "Each cell of the padding shows the value that it copies.",
+    ("Padding with copies", "Each cell of the padding shows the value that it copies, and from where.",
      ["reflect_padding", "circular_padding"]),
     (
         "Channels",

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import check_texts
 
-from convviz import Conv, ConvvizError, trace
+from convviz import THEMES, Conv, ConvvizError, trace
 from convviz.cells import PADDING
 from convviz.spec import parse_operation, show_parameters
+from convviz.views import grid, stack
 from convviz.views._planes import sheets
 
 NUMPY = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
@@ -117,3 +119,55 @@ def test_a_worked_example():
 def test_what_cannot_be_is_refused(make, said):
     with pytest.raises(ConvvizError, match=said):
         make()
+
+
+PICTURED = [
+    Conv(4, 3, padding=1, padding_mode="reflect"),
+    Conv((3, 5), (3, 2), padding=((1, 2), (0, 1)), padding_mode="replicate"),
+    Conv(4, 3, stride=2, padding=2, padding_mode="circular"),
+]
+
+
+@pytest.mark.parametrize("order", ["gather", "scatter"])
+@pytest.mark.parametrize("op", PICTURED, ids=str)
+def test_the_numbers_in_padding_say_where_they_came_from(op, order):
+    traced = trace(op, order=order)
+    frames = grid.frames(traced, THEMES["light"])
+    canvas = trace(op).canvas
+    inside = tuple(slice(begin, begin + n) for (begin, _), n in zip(op.padding, op.input_size, strict=True))
+    border = np.ones(canvas.shape, bool)
+    border[inside] = False
+    read = sheets(traced)[0]
+    wanted = {
+        (row, column): "[{},{}]".format(*np.unravel_index(canvas[row, column], op.input_size))
+        for row, column in np.argwhere(border & (read.kinds == PADDING)).tolist()
+    }
+    for t in (0, len(frames) - 1):
+        texts = [text for text, _ in check_texts(frames.frame(t)) if text.role == "origin"]
+        # From left to right and downwards, as the cells are.
+        texts.sort(key=lambda text: (round(text.box[1], 3), round(text.box[0], 3)))
+        assert [text.text for text in texts] == [wanted[place] for place in sorted(wanted)]
+
+
+@pytest.mark.parametrize("order", ["gather", "scatter"])
+@pytest.mark.parametrize("op", PICTURED, ids=str)
+def test_the_stack_frames_the_cells_that_the_padding_of_a_step_copies(op, order):
+    traced = trace(op, order=order)
+    frames = stack.frames(traced, THEMES["light"])
+    plane = stack.layout(traced).levels[0][0]
+    canvas, begin = trace(op).canvas, np.array([pair[0] for pair in op.padding])
+    several = 0
+    for t, step in enumerate(traced):
+        cells = [step.position]
+        if order == "gather":
+            taps = np.argwhere(np.ones(op.kernel_size)) * op.dilation
+            cells = np.array(step.position) * op.stride + taps
+        inside = [((cell >= begin) & (cell < begin + op.input_size)).all() for cell in np.array(cells)]
+        copies = {int(canvas[tuple(cell)]) for cell, own in zip(cells, inside, strict=True) if not own}
+        wanted = {tuple(begin + np.unravel_index(index, op.input_size)) for index in copies}
+        frame = [s for layer in frames.layers if layer.kind == "moving" for s in layer.shapes(t) if s.role == "copied"]
+        middles = np.concatenate([np.zeros((0, 2)), *(shape.points.mean(axis=1) for shape in frame)])
+        expected = [plane.points(np.array(place) + 0.5) for place in sorted(wanted)]
+        np.testing.assert_allclose(middles, np.reshape(expected, (-1, 2)), atol=1e-9)
+        several += len(wanted)
+    assert several

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import floor, log10
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -252,13 +252,23 @@ class Board(Surface):
         return pen.rest(self, colors, gridded=not self.sheet.plain)
 
     def text(
-        self, label: Label, row: int, column: int, size: float, fill: str, corner: bool = False, role: str = ""
+        self,
+        label: Label,
+        row: int,
+        column: int,
+        size: float,
+        fill: str,
+        corner: Literal["lower", "upper"] | None = None,
+        role: str = "",
     ) -> list[Text]:
-        """A label in the middle of a cell, smaller where it would not fit, or in its lower right corner."""
+        """A label in the middle of a cell, smaller where it would not fit, or in a corner (upper left, lower right)."""
         left, top, right, bottom = box = self.box(row, column)
-        if corner:
+        if corner == "lower":
             low = bottom - 0.6 * size - 0.03 * self.cell
             return label.texts(right - 0.07 * self.cell, low, size, fill, "end", box, role)
+        if corner == "upper":
+            high = top + 0.42 * size + 0.09 * self.cell
+            return label.texts(left + 0.07 * self.cell, high, size, fill, "start", box, role)
         size = fitting([label], ROOM * self.cell, size)
         return label.texts((left + right) / 2, (top + bottom) / 2, size, fill, "middle", box, role)
 

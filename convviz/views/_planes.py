@@ -37,6 +37,17 @@ class Sheet:
         """Whether there is nothing but the plane itself, and all of it is visited."""
         return bool((self.kinds == DATA).all())
 
+    def copies(self, at: Cells) -> NDArray[np.bool_]:
+        """(m,) which of the cells (m, 2) are padding that copies a cell."""
+        rows, columns = at.T
+        copies: NDArray[np.bool_] = (self.kinds[rows, columns] == PADDING) & (self.indices[rows, columns] >= 0)
+        return copies
+
+    def copied(self, at: Cells) -> Cells:
+        """The cells of the plane itself that the padding among the cells (m, 2) copies."""
+        rows, columns = at[self.copies(at)].T
+        return np.argwhere(np.isin(self.indices, self.indices[rows, columns]) & np.isin(self.kinds, (DATA, UNVISITED)))
+
     @property
     def on_canvas(self) -> NDArray[np.bool_]:
         """(rows, columns) whether a cell is on the canvas rather than cropped off it."""

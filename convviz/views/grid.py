@@ -13,6 +13,7 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from convviz.cells import DATA, DROPPED
+from convviz.describe import position
 from convviz.errors import ConvvizError
 from convviz.ops import show
 from convviz.scene import DOTS_PER_POINT, Frames, Layer, Polygon, Shape, Text, blend, fixed, text_width
@@ -110,6 +111,8 @@ class Boards:
             for labels in (self.reads.sources(), self.writes.targets(), weights)
         )
         self.corner_size = fitting([*self.reads.corners(), *self.writes.corners()], room, small)
+        last = tuple(n - 1 for n in op.input_size)
+        self.origin_size = 0.0 if symbols else fitting([_place_of(last)], room, small)
         self.most_stamps = 1 if self.gather else max(int(figures.stamps.max()), 1)
 
     def _arranged(self, panes: Sequence[tuple[Sheet, str]]) -> tuple[list[Board], float, float]:
@@ -143,6 +146,7 @@ class Boards:
             for (row, column), index in np.ndenumerate(source.sheet.indices):
                 ink = readable(source.fill(str(source.sheet.kinds[row, column])) or theme.background, theme)
                 shapes += source.text(self.reads.source(int(index)), row, column, self.source_size, ink, role="source")
+                shapes += self._origin(row, column, ink)
         ink = readable(theme.background, theme)
         for board, figures in zip(self.kernels, self.weights, strict=False):
             shapes += board.rest()
@@ -244,8 +248,19 @@ class Boards:
             if label:
                 shapes += board.text(label, row, column, size, ink, role=word)
             if corners and self.plan.corners and self.corner_size >= LEAST_CORNER:
-                shapes += board.text(corners[n], row, column, self.corner_size, ink, corner=True, role="corner")
+                shapes += board.text(corners[n], row, column, self.corner_size, ink, "lower", role="corner")
+            if is_source:
+                shapes += self._origin(row, column, ink)
         return shapes
+
+    def _origin(self, row: int, column: int, ink: str) -> list[Text]:
+        """In padding that copies a cell, the place of that cell."""
+        sheet = self.source.sheet
+        shown = self.plan.labelled and self.plan.corners and self.origin_size >= LEAST_CORNER
+        if not shown or not sheet.copies(np.array([[row, column]])).any():
+            return []
+        label = _place_of(position(int(sheet.indices[row, column]), self.trace.op.input_size))
+        return self.source.text(label, row, column, self.origin_size, ink, "upper", role="origin")
 
     # What a step shows
 
@@ -305,6 +320,10 @@ class Boards:
         else:
             outline = board.outlines(at)
         return [Polygon(outline, stroke=self.theme.edge, width=2 * board.thick, role="outline")]
+
+
+def _place_of(place: Sequence[int]) -> Label:
+    return Label(f"[{','.join(map(str, place))}]")
 
 
 def in_rows(panes: Sequence[Pane], shape: str) -> list[Sequence[Pane]]:

@@ -36,6 +36,8 @@ DASH = (3.0, 3.0)
 MARGIN = 10.0 + THIN
 SHIFT_LEFT = 2.5
 """How far the planes above are moved to the left."""
+INSET = 0.15
+"""Of the frame in a cell that is copied."""
 PILED = 0.7
 """Rise from one channel to the next, as a part of the rise that leaves both uncovered."""
 MOST_PILED = 6
@@ -215,6 +217,14 @@ class _Pen(Pen):
         window, opacity = theme.window, theme.window_opacity
         return [Polygon(outline, window, opacity, stroke=theme.line, width=self.thick, role="current")]
 
+    def copied(self, plane: Plane, at: Cells) -> list[Shape]:
+        """A frame, dashed as padding is, in each cell that the padding among the cells ``at`` copies."""
+        cells = plane.sheet.copied(at)
+        if not len(cells):
+            return []
+        frames = plane.outlines(cells + INSET, 1 - 2 * INSET, 1 - 2 * INSET)
+        return [Polygon(frames, stroke=self.theme.edge, width=self.thick, dash=(1.6 * self.thick,) * 2, role="copied")]
+
 
 class _Moving:
     """The shapes of one step: the window on its planes, the cell on the others, the four lines through them all."""
@@ -233,8 +243,12 @@ class _Moving:
                 shapes += pen.window(plane, self.walk, t)
                 if self.trace.winners is not None:
                     shapes += self._winner(plane, stack.groups[number], t)
+                if n < stack.read:
+                    shapes += pen.copied(plane, self.walk.cells(t))
             else:
                 shapes += pen.cell(plane, self.walk.place(t))
+                if n < stack.read:
+                    shapes += pen.copied(plane, self.walk.place(t)[np.newaxis])
             if n + 1 < len(stack.levels):
                 ends = [self._outline(m, stack.levels[m][number], t) for m in (n, n + 1)]
                 dash = pen.dash if stack.elided[n] else None
