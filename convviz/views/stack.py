@@ -219,9 +219,9 @@ class _Pen(Pen):
 
     def copied(self, plane: Plane, at: Cells) -> list[Shape]:
         """A frame, dashed as padding is, in each cell that the padding among the cells ``at`` copies."""
-        cells = plane.sheet.copied(at)
-        if not len(cells):
+        if not plane.sheet.copies(at).any():
             return []
+        cells = plane.sheet.copied(at)
         frames = plane.outlines(cells + INSET, 1 - 2 * INSET, 1 - 2 * INSET)
         return [Polygon(frames, stroke=self.theme.edge, width=self.thick, dash=(1.6 * self.thick,) * 2, role="copied")]
 
