@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import count
 from math import gcd, prod
@@ -12,7 +13,7 @@ import numpy as np
 from convviz.layers import pytorch
 from convviz.ops import AveragePool, Conv, ConvTranspose, MaxPool, Operation, Pairs
 from convviz.spec import command, show_parameters
-from convviz.trace import Trace
+from convviz.trace import Indices, Trace
 from convviz.windows import canvas
 
 NAMES = {
@@ -209,6 +210,7 @@ def facts(op: Operation) -> dict[str, Any]:
         },
         "matrix": matrix(op),
         "receptive_field": list(receptive_field(op)),
+        "overlap": overlap(op),
         "jump": [1 / s for s in op.stride] if isinstance(op, ConvTranspose) else list(op.stride),
         "pytorch": pytorch(op),
         "alt_text": alt_text(op),
@@ -236,6 +238,8 @@ def report(op: Operation) -> str:
     left over        1 row or column at the end is not read
     matrix           9 × 36, 64 of its 324 entries not zero (19.8 %)
     receptive field  1*(3 - 1) + 1 = 3 cells, jump 2
+    overlap          1 to 4 windows read a cell, uneven: kernel 3 is not a multiple of stride 2 (checkerboard in the \
+gradient)
     backwards        conv-transpose -i 3 -k 3 -s 2 -p 1 --output-padding 1
     PyTorch          torch.nn.Conv2d(in_channels=1, out_channels=1, kernel_size=3, stride=2, padding=1)
     command          convviz render conv -i 6 -k 3 -s 2 -p 1 -o conv.gif
@@ -258,6 +262,7 @@ with 1 cell of padding around it, and fills a 3×3 output in 9 steps.
         rows.append(("ceil_mode", f"the last windows run {_past(beyond)}, where nothing counts"))
     rows.append(("matrix", _matrix_text(op)))
     rows.append(("receptive field", _receptive_text(op)))
+    rows.append(("overlap", _overlap_text(op)))
     rows.append(("backwards", _backwards_text(op)))
     rows.append(("PyTorch", pytorch(op) or "no layer pads so"))
     rows.append(("command", f"convviz render {command(op)} -o {op.name}.gif"))
@@ -326,15 +331,20 @@ def _copied_links(size: int, steps: int, k: int, s: int, d: int, padding: tuple[
     before = np.full(len(place), -1)
     again = (np.diff(held) == 0) & (np.diff(place) % d == 0)
     before[1:][again] = place[:-1][again]
+    return int(_met(place, before, steps, k, s, d).sum())
+
+
+def _met(place: Indices, before: Indices, steps: int, k: int, s: int, d: int) -> Indices:
+    """How many steps have a tap on each ``place`` of a canvas, and begin after the place ``before`` it."""
     shared = gcd(s, d)
     first = place // shared * pow(s // shared, -1, d // shared) % (d // shared)  # the first step that has such a tap
 
-    def until(last: Any) -> Any:
+    def until(last: Indices) -> Indices:
         """How many of the steps to ``last`` have one."""
         return np.maximum((np.minimum(last, steps - 1) - first) // (d // shared) + 1, 0)
 
-    met = until(place // s) - until(np.maximum(place - k * d, before) // s)
-    return int(met[place % shared == 0].sum())
+    met: Indices = until(place // s) - until(np.maximum(place - k * d, before) // s)
+    return np.where(place % shared == 0, met, 0)
 
 
 def _pairs_below(limit: int, steps: int, s: int, k: int, d: int) -> int:
@@ -392,6 +402,83 @@ def _receptive_text(op: Operation) -> str:
         return f"at most {said}, jump {jump}"
     spans = [f"{d}*({k} - 1) + 1" for k, d in zip(op.kernel_size, op.dilation, strict=True)]
     return f"{' × '.join(dict.fromkeys(spans))} = {said}, jump {alike(op.stride)}"
+
+
+def overlap(op: Operation) -> dict[str, Any]:
+    """How many stamps a cell of a transposed convolution's output gets: the least, the most, and whether all are alike.
+
+    For other operations, how many windows read a cell of the input, and so how often its gradient is added to. "even"
+    says whether all cells that no border has a part in are reached equally often. Where they are not, the output
+    (or the gradient) has a checkerboard: Odena, Dumoulin and Olah, "Deconvolution and Checkerboard Artifacts",
+    Distill, 2016. Channels are counted as one.
+
+    >>> overlap(ConvTranspose(5, 3, stride=2, padding=1)), overlap(ConvTranspose(5, 4, stride=2))
+    ({'minimum': 1, 'maximum': 4, 'even': False}, {'minimum': 1, 'maximum': 4, 'even': True})
+    """
+    counts = [_reached(op, axis) for axis in range(len(op.stride))]
+    least, most = (prod(ends) for ends in zip(*counts, strict=True))
+    return {"minimum": least, "maximum": most, "even": not any(_uneven(op))}
+
+
+def _uneven(op: Operation) -> list[str]:
+    """Why cells of an axis are not reached equally often; "" where they are.
+
+    The taps reach the cells ``d*t mod s`` of every ``s``: all of them only if ``s`` and ``d`` have no factor in common,
+    and then equally often if ``k`` is a multiple of ``s``.
+    """
+    reasons = []
+    for k, s, d in zip(op.kernel_size, op.stride, op.dilation, strict=True):
+        if gcd(s, d) > 1:
+            reasons.append(f"stride {s} and dilation {d} share the factor {gcd(s, d)}")
+        else:
+            reasons.append(f"kernel {k} is not a multiple of stride {s}" if k % s else "")
+    return reasons
+
+
+def _reached(op: Operation, axis: int) -> tuple[int, int]:
+    """The least and the most (step, tap) pairs of one axis that reach a cell under the windows."""
+    k, s, d, (begin, end) = op.kernel_size[axis], op.stride[axis], op.dilation[axis], op.padding[axis]
+    cells, steps = op.input_size[axis], op.output_size[axis]
+    if op.padding_mode != "zeros":  # a cell is reached by way of its copies too
+        source = canvas((cells,), ((begin, end),), (1,), op.padding_mode)
+        met = _met(np.arange(len(source)), np.full(len(source), -1), steps, k, s, d)
+        counts = np.zeros(cells, np.int64)
+        np.add.at(counts, source, met)
+        return int(counts.min()), int(counts.max())
+    if isinstance(op, ConvTranspose):
+        cells, steps = steps, cells
+    # The pairs that reach one cell are apart from the next by so many steps and taps.
+    step_apart, tap_apart = d // gcd(s, d), s // gcd(s, d)
+
+    def beyond(n: int) -> int:
+        """How many pairs there are that reach a cell after n others: such pairs are a smaller table's."""
+        fewer_steps, fewer_taps = steps - n * step_apart, k - n * tap_apart
+        if fewer_steps < 1 or fewer_taps < 1:
+            return 0
+        first = begin - n * step_apart * s
+        below = (_pairs_below(first + end, fewer_steps, s, fewer_taps, d) for end in (0, cells))
+        return -next(below) + next(below)
+
+    # The n-th pair: some cell has one while there are any, each cell has one while there are as many as cells.
+    numbers = range(min(-(-steps // step_apart), -(-k // tap_apart)))
+    most = bisect_right(numbers, False, key=lambda n: beyond(n) == 0)
+    least = bisect_right(numbers, False, key=lambda n: beyond(n) - beyond(n + 1) < cells)
+    return least, most
+
+
+def _overlap_text(op: Operation) -> str:
+    told, reasons = overlap(op), _uneven(op)
+    least, most = told["minimum"], told["maximum"]
+    transposed = isinstance(op, ConvTranspose)
+    count = str(most) if least == most else f"{least} to {most}"
+    noun, verb = ("stamp", "") if transposed else ("window", " reads")
+    said = f"{count} {noun}{verb} a cell" if count == "1" else f"{count} {noun}s{verb.removesuffix('s')} a cell"
+    if told["even"]:
+        return f"{said}, even" + ("" if least == most else " but for the borders")
+    pattern = "checkerboard" if len(reasons) == 2 and all(reasons) else "stripes"
+    where = "" if transposed else " in the gradient"
+    why = "; ".join(dict.fromkeys(filter(None, reasons)))
+    return f"{said}, {'on a larger input ' if least == most else ''}uneven: {why} ({pattern}{where})"
 
 
 def formula(op: Operation) -> list[str]:

@@ -15,7 +15,7 @@ from test_padding_mode import padded
 from test_pool import pools
 
 from convviz import AveragePool, Conv, ConvTranspose, MaxPool, trace
-from convviz.describe import a, alt_text, facts, formula, matrix, receptive_field, report, step_text
+from convviz.describe import a, alt_text, facts, formula, matrix, overlap, receptive_field, report, step_text
 
 ANY = st.one_of(operations(), operations(channels=True), padded(), padded(channels=True), pools(), pools())
 
@@ -61,6 +61,57 @@ def test_copied_padding_is_counted_without_its_table():
     # Counted by hand: the kernel is as long as the input, and so each of the windows has all of its cells.
     op = Conv(10**6, 10**6, padding=100, padding_mode="circular")
     assert matrix(op)["nonzeros"] == (201 * 10**6) ** 2
+
+
+@settings(max_examples=600, deadline=None)
+@given(ANY)
+def test_the_overlap_is_what_the_links_count(op):
+    traced = trace(op, order="scatter") if isinstance(op, ConvTranspose) else trace(op)
+    links, cells = (traced.writes, op.output_size) if isinstance(op, ConvTranspose) else (traced.reads, op.input_size)
+    counts = np.bincount(links[links >= 0], minlength=prod(cells))
+    told = overlap(op)
+    assert (told["minimum"], told["maximum"]) == (counts.min(), counts.max())
+
+
+@settings(max_examples=300, deadline=None)
+@given(operations())
+def test_an_even_overlap_is_even_away_from_the_borders(op):
+    # Room for every residue, after cells that no border has a part in.
+    border = [d * k for d, k in zip(op.dilation, op.kernel_size, strict=True)]
+    cells = tuple(2 * n + 2 * s for n, s in zip(border, op.stride, strict=True))
+    traced = trace(type(op)(cells, op.kernel_size, op.stride, 0, op.dilation))
+    direct = isinstance(op, Conv)
+    links, size = (traced.reads, cells) if direct else (traced.writes, traced.op.output_size)
+    if not direct:
+        links = np.where(traced.reads >= 0, links, -1)
+    counts = np.bincount(links[links >= 0], minlength=prod(size)).reshape(size)
+    inside = counts[tuple(slice(n, n + s) for n, s in zip(border, op.stride, strict=True))]
+    assert overlap(op)["even"] == (inside.min() == inside.max())
+
+
+def test_words_of_the_overlap():
+    def line(op):
+        return next(row[len("receptive field  ") :] for row in report(op).splitlines() if row.startswith("overlap"))
+
+    checked = "1 to 4 stamps a cell, uneven: kernel 3 is not a multiple of stride 2 (checkerboard)"
+    assert line(ConvTranspose(5, 3, stride=2, padding=1)) == checked
+    assert line(ConvTranspose(5, 4, stride=2)) == "1 to 4 stamps a cell, even but for the borders"
+    assert line(ConvTranspose(5, 2, stride=2)) == "1 stamp a cell, even"
+    assert line(ConvTranspose(5, 1, stride=2)).startswith("0 to 1 stamps a cell, uneven: kernel 1 ")
+    assert line(ConvTranspose((5,), 3, stride=2)).endswith("of stride 2 (stripes)")
+    assert line(ConvTranspose(5, (3, 4), stride=2)).endswith("of stride 2 (stripes)")
+    shared = line(ConvTranspose(5, 4, stride=2, dilation=2))
+    assert "uneven: stride 2 and dilation 2 share the factor 2" in shared
+    assert line(ConvTranspose(1, 3, stride=2)).startswith("1 stamp a cell, on a larger input uneven: ")
+    assert line(MaxPool(6, 2)) == "1 window reads a cell, even"
+    assert line(Conv(6, 3, stride=2, padding=1)).startswith("1 to 4 windows read a cell, uneven: kernel 3 is not")
+
+
+def test_the_overlap_of_the_largest_layer_is_counted_without_walking_over_it():
+    op = ConvTranspose(10**6, 10**6 + 1, stride=1000, dilation=999)
+    # A cell in the middle is reached by every 1000th tap: by 1001 of them where the first of all is one.
+    assert overlap(op) == {"minimum": 0, "maximum": 1001**2, "even": False}
+    assert overlap(ConvTranspose(3 * 10**8, 6, stride=2, padding=4)) == {"minimum": 9, "maximum": 9, "even": True}
 
 
 @settings(max_examples=300, deadline=None)
