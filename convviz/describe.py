@@ -373,7 +373,8 @@ def _matrix_text(op: Operation) -> str:
         return "none: a maximum is not linear"
     (rows, columns), nonzeros = told["shape"], told["nonzeros"]
     share = f"{100 * nonzeros / (rows * columns):.3g} %"
-    return f"{rows} × {columns}, {nonzeros} of its {rows * columns} entries not zero ({share})"
+    which = ", the Cᵀ of its convolution's C" if isinstance(op, ConvTranspose) and _backwards(op) else ""
+    return f"{rows} × {columns}{which}, {nonzeros} of its {rows * columns} entries not zero ({share})"
 
 
 def receptive_field(op: Operation) -> tuple[int, ...]:

@@ -141,7 +141,9 @@ def test_facts_are_json_and_the_report_says_the_same(op):
     assert told["alt_text"] in text
     if told["matrix"]:
         rows, columns = told["matrix"]["shape"]
-        assert f"{rows} × {columns}, {told['matrix']['nonzeros']} of its {rows * columns} entries" in text
+        # The matrix view draws C, which is that of the convolution.
+        transposed = ", the Cᵀ of its convolution's C" if told.get("direct") else ""
+        assert f"{rows} × {columns}{transposed}, {told['matrix']['nonzeros']} of its {rows * columns} entries" in text
     for order, steps in told["steps"].items():
         if steps is not None:
             traced = trace(op, order=order)
