@@ -18,7 +18,7 @@ from convviz.documents import Picture, image_format, make_folder, one_line
 from convviz.errors import ConvvizError
 from convviz.formats import FORMATS
 from convviz.markdown import update
-from convviz.ops import OPERATIONS, show
+from convviz.ops import OPERATIONS, Operation, show
 from convviz.snippet import PLACES, snippet
 from convviz.spec import SHORT, command, flag_names, known, nearest_of, parameter_names, parse_case, whole_number
 from convviz.theme import THEMES
@@ -414,7 +414,17 @@ def _describe(arguments: argparse.Namespace) -> None:
     from convviz.describe import facts, report
 
     op = _case(arguments).op
-    _say(json.dumps(facts(op), indent=2) if arguments.json else report(op))
+    _say(json.dumps(facts(op, _draws), indent=2) if arguments.json else report(op, _draws))
+
+
+def _draws(op: Operation) -> bool:
+    """Whether there is a picture of ``op``, which may be too large for one."""
+    from convviz.animate import animate
+
+    with suppress(ConvvizError):
+        animate(op)
+        return True
+    return False
 
 
 def _snippet(arguments: argparse.Namespace) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import count
 from math import gcd, prod
 from typing import Any
@@ -22,6 +23,8 @@ NAMES = {
     "max-pool": "max pooling",
     "average-pool": "average pooling",
 }
+MOST_STEPS, MOST_CHANNELS = 100, 6
+"""Beyond these a picture is large: a smaller one shows the same."""
 
 
 def times(sizes: tuple[int, ...]) -> str:
@@ -195,8 +198,14 @@ def position(index: int, sizes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(places[::-1])
 
 
-def facts(op: Operation) -> dict[str, Any]:
-    """What there is to know of an operation's sizes, ready for JSON."""
+def facts(op: Operation, draws: Callable[[Operation], bool] = lambda op: True) -> dict[str, Any]:
+    """What there is to know of an operation's sizes, ready for JSON.
+
+    ``draws`` says whether an operation is not too large for a picture.
+
+    >>> facts(Conv(6, 3, stride=2, padding=1))["receptive_field"]
+    [3, 3]
+    """
     backwards = _backwards(op)
     told: dict[str, Any] = {
         "operation": op.name,
@@ -213,6 +222,7 @@ def facts(op: Operation) -> dict[str, Any]:
         "overlap": overlap(op),
         "jump": [1 / s for s in op.stride] if isinstance(op, ConvTranspose) else list(op.stride),
         "pytorch": pytorch(op),
+        **_commands(op, draws),
         "alt_text": alt_text(op),
     }
     if isinstance(op, ConvTranspose):
@@ -228,8 +238,8 @@ def facts(op: Operation) -> dict[str, Any]:
     return told
 
 
-def report(op: Operation) -> str:
-    """The facts, for people.
+def report(op: Operation, draws: Callable[[Operation], bool] = lambda op: True) -> str:
+    """The `facts`, for people.
 
     >>> print(report(Conv(6, 3, stride=2, padding=1)))
     Convolution, 6×6 → 3×3
@@ -265,10 +275,49 @@ with 1 cell of padding around it, and fills a 3×3 output in 9 steps.
     rows.append(("overlap", _overlap_text(op)))
     rows.append(("backwards", _backwards_text(op)))
     rows.append(("PyTorch", pytorch(op) or "no layer pads so"))
-    rows.append(("command", f"convviz render {command(op)} -o {op.name}.gif"))
+    commands = _commands(op, draws)
+    rows += [(name, line) for name, line in commands.items() if line]
+    if not any(commands.values()):
+        rows.append(("command", "none: too large to be drawn"))
     rows.append(("alt text", alt_text(op)))
     wide = max(len(label) for label, _ in rows)
     return "\n".join([title(op), *(f"{label:{wide}}  {text}" for label, text in rows)])
+
+
+def _commands(op: Operation, draws: Callable[[Operation], bool]) -> dict[str, str | None]:
+    """What draws the operation, and what draws a small one in its place where it is large; None for what there is not.
+
+    >>> _commands(Conv(64, 3, padding=1), lambda op: True)["smaller"]
+    'convviz render conv -i 3 -k 3 -p 1 -o conv.gif'
+    """
+    drawn, small = draws(op), smaller(op)
+    large = prod(op.gather.steps) > MOST_STEPS or max(op.in_channels, op.out_channels) > MOST_CHANNELS
+    shown = {"command": op if drawn else None, "smaller": None}
+    if small != op and (large or not drawn) and draws(small):
+        shown["smaller"] = small
+    return {name: f"convviz render {command(one)} -o {one.name}.gif" if one else None for name, one in shown.items()}
+
+
+def smaller(op: Operation) -> Operation:
+    """The same operation without channels, on an input as small as shows three steps along each axis.
+
+    As many cells at the end stay unread.
+
+    >>> smaller(ConvTranspose(16, 4, stride=2, padding=1, in_channels=64, out_channels=32)).input_size
+    (3, 3)
+    >>> smaller(Conv(224, 7, stride=2, padding=3)).input_size
+    (6, 6)
+    """
+    sizes = []
+    for i, s, out, pair in zip(op.input_size, op.stride, op.output_size, op.padding, strict=True):
+        if isinstance(op, ConvTranspose):
+            sizes.append(i - max(min(i - 3, (out - 3) // s), 0))
+        else:
+            least = {"reflect": max(pair) + 1, "circular": max(pair)}.get(op.padding_mode, 1)
+            sizes.append(i - s * max(min(out - 3, (i - max(least, 1)) // s), 0))
+    if isinstance(op, MaxPool | AveragePool):
+        return replace(op, input_size=tuple(sizes), channels=1)
+    return replace(op, input_size=tuple(sizes), in_channels=1, out_channels=1, groups=1)
 
 
 def _backwards(op: Operation) -> Operation | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import product
 from math import prod
 
@@ -15,7 +16,8 @@ from test_padding_mode import padded
 from test_pool import pools
 
 from convviz import AveragePool, Conv, ConvTranspose, MaxPool, trace
-from convviz.describe import a, alt_text, facts, formula, matrix, overlap, receptive_field, report, step_text
+from convviz.cli import main
+from convviz.describe import a, alt_text, facts, formula, matrix, overlap, receptive_field, report, smaller, step_text
 
 ANY = st.one_of(operations(), operations(channels=True), padded(), padded(channels=True), pools(), pools())
 
@@ -182,3 +184,49 @@ def test_jump_and_leftover():
     assert "2 rows or columns at the end are not read" in report(Conv(8, 3, stride=3))
     assert "the last windows run 1 cell past the end" in report(MaxPool(6, 3, 2, 1, ceil_mode=True))
     assert prod(facts(MaxPool(6, 3))["output_size"]) == facts(MaxPool(6, 3))["steps"]["gather"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(ANY, st.integers(0, 50))
+def test_a_smaller_one_is_of_the_same_kind(op, more):
+    large = replace(op, input_size=tuple(i + more for i in op.input_size))
+    small = smaller(large)
+    assert smaller(small) == small
+    kept = {"kernel_size", "stride", "padding", "dilation", "output_padding", "padding_mode", "ceil_mode"}
+    for name in kept:
+        assert getattr(small, name, None) == getattr(large, name, None)
+    assert (small.in_channels, small.out_channels, small.groups) == (1, 1, 1)
+    for i, most, steps, all_steps in zip(
+        small.input_size, large.input_size, small.gather.steps, large.gather.steps, strict=True
+    ):
+        assert i <= most
+        assert steps >= min(all_steps, 3)
+    if isinstance(op, ConvTranspose):
+        crop = [sum(pair) for pair in op.padding]
+        assert all(i <= 3 + c for i, c in zip(small.input_size, crop, strict=True))
+    else:
+        assert small.leftover == large.leftover
+        room = [sum(pair) for pair in op.padding]
+        assert all(n <= 3 + r for n, r in zip(small.output_size, room, strict=True))
+
+
+def test_what_is_too_large_is_drawn_smaller(capsys):
+    def told(words):
+        assert main(["describe", *words.split()]) == 0
+        rows = [row.split(maxsplit=1) for row in capsys.readouterr().out.splitlines()]
+        assert main(["describe", *words.split(), "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        lines = {name: text for name, text in rows[1:] if name in ("command", "smaller")}
+        none = {"command": "none: too large to be drawn"}
+        assert lines == ({name: found[name] for name in ("command", "smaller") if found[name]} or none)
+        return [found["command"], found["smaller"]]
+
+    full, small = told("conv-transpose -i 16 -k 4 -s 2 -p 1 --in-channels 64 --out-channels 32")
+    assert full.startswith("convviz render conv-transpose -i 16 -k 4 -s 2 -p 1 --in-channels 64")
+    assert small == "convviz render conv-transpose -i 3 -k 4 -s 2 -p 1 -o conv-transpose.gif"
+    assert told("conv -i 224 -k 7 -s 2 -p 3 --in-channels 3 --out-channels 64") == [
+        None, "convviz render conv -i 6 -k 7 -s 2 -p 3 -o conv.gif",
+    ]  # fmt: skip
+    assert told("conv -i 5 -k 3") == ["convviz render conv -i 5 -k 3 -o conv.gif", None]
+    assert told("max-pool -i 200, -k 2")[1] == "convviz render max-pool -i 6, -k 2 -o max-pool.gif"
+    assert told("conv -i 9000 -k 4000 --in-channels 3") == [None, None]
