@@ -17,10 +17,20 @@ from convviz.cases import CASES, Case
 from convviz.documents import Picture, image_format, make_folder, one_line
 from convviz.errors import ConvvizError
 from convviz.formats import FORMATS
+from convviz.layers import read_layer
 from convviz.markdown import update
 from convviz.ops import OPERATIONS, Operation, show
 from convviz.snippet import PLACES, snippet
-from convviz.spec import SHORT, command, flag_names, known, nearest_of, parameter_names, parse_case, whole_number
+from convviz.spec import (
+    SHORT,
+    command,
+    flag_names,
+    nearest_of,
+    parameter_names,
+    parse_case,
+    unknown_name,
+    whole_number,
+)
 from convviz.theme import THEMES
 from convviz.views import VIEWS
 
@@ -123,6 +133,16 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise ConvvizError(f"{message} (see {self.prog} --help)")
+
+
+class _Name(argparse.Action):
+    """A case, an operation, or a layer of PyTorch, which is an operation and what no option says of its parameters."""
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
+        namespace.name, written = read_layer(values) if "(" in values else (values, {})
+        for parameter, text in written.items():
+            if getattr(namespace, parameter) is None:
+                setattr(namespace, parameter, text)
 
 
 def _joined(words: Sequence[str]) -> list[str]:
@@ -252,8 +272,10 @@ def _picture(arguments: argparse.Namespace) -> Picture:
 
 
 def _add_operation(parser: argparse.ArgumentParser) -> None:
-    names = f"a name that `convviz list` prints, or an operation: {', '.join(OPERATIONS)}"
-    parser.add_argument("name", metavar="NAME_OR_OP", help=names)
+    names = (
+        f"a name that `convviz list` prints, an operation: {', '.join(OPERATIONS)}, or a layer: 'nn.Conv2d(1, 1, 3)'"
+    )
+    parser.add_argument("name", metavar="NAME_OR_OP", help=names, action=_Name)
     group = parser.add_argument_group("parameters of the operation, as in PyTorch")
     for name in parameter_names():
         flags = [SHORT[name]] if name in SHORT else []
@@ -401,7 +423,8 @@ def _gallery(arguments: argparse.Namespace) -> None:
     from convviz.animate import animate
 
     for name in arguments.names:
-        known("name", name, CASES)
+        if name not in CASES:
+            raise unknown_name(name, CASES)
     looks = _looks(arguments)
     folder = make_folder(arguments.folder)
     for name in arguments.names or CASES:

@@ -1,4 +1,4 @@
-"""Operations from the layers of frameworks, by their attributes, and back to PyTorch's: no framework is imported.
+"""Operations from the layers of frameworks, by their attributes or as they are written, and back to PyTorch's: no framework is imported.
 
 PyTorch's modules, Keras's layers and ONNX's nodes are told apart by their classes' names. What they mean is taken from
 their documentation: PyTorch's ``torch.nn``; Keras's ``keras.layers``, whose "same" is TensorFlow's; ONNX's operator
@@ -7,14 +7,17 @@ schemas.
 
 from __future__ import annotations
 
+import ast
+import warnings
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 
-from convviz.errors import ConvvizError
-from convviz.ops import OPERATIONS, AveragePool, ConvTranspose, MaxPool, Operation
+from convviz.errors import ConvvizError, shown
+from convviz.ops import OPERATIONS, AveragePool, ConvTranspose, MaxPool, Operation, show
 
 TORCH = {"Conv": "conv", "ConvTranspose": "conv-transpose", "MaxPool": "max-pool", "AvgPool": "average-pool"}
 KERAS = {
@@ -26,6 +29,17 @@ KERAS = {
     "AveragePooling": "average-pool",
 }
 ONNX = {"Conv": "conv", "ConvTranspose": "conv-transpose", "MaxPool": "max-pool", "AveragePool": "average-pool"}
+
+_CONV = ("in_channels", "out_channels", "kernel_size", "stride", "padding")
+_REST = ("bias", "padding_mode", "device", "dtype")
+TORCH_PARAMETERS = {
+    "conv": (*_CONV, "dilation", "groups", *_REST),
+    "conv-transpose": (*_CONV, "output_padding", "groups", "bias", "dilation", *_REST[1:]),
+    "max-pool": ("kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode"),
+    "average-pool": ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"),
+}
+"""The parameters of ``torch.nn``'s layers in their order."""
+_UNSEEN = {"bias", "device", "dtype", "return_indices"}
 
 Parameters = dict[str, Any]
 
@@ -74,6 +88,58 @@ def from_layer(
         if name not in ("output_shape", "upper") and value not in (0, 1, (1,) * ndim, False, "zeros"):
             raise ConvvizError(f"{name} is {value}: cannot be drawn for {_name(layer)}")
     return OPERATIONS[op](**parameters)
+
+
+def read_layer(text: str) -> tuple[str, dict[str, str]]:
+    """The operation and the parameters, as text, of a layer as it is written for PyTorch. Nothing is evaluated.
+
+    Raises `ConvvizError` where it is no layer that can be drawn, or has what it cannot have.
+
+    >>> read_layer("nn.ConvTranspose2d(64, 32, 4, stride=2, bias=False)")
+    ('conv-transpose', {'in_channels': '64', 'out_channels': '32', 'kernel_size': '4,4', 'stride': '2'})
+    """
+    call = None
+    with warnings.catch_warnings(), suppress(SyntaxError, ValueError, MemoryError, RecursionError):
+        warnings.simplefilter("ignore")  # of odd, but valid Python
+        parsed = ast.parse(text.strip(), mode="eval").body
+        ast.unparse(parsed)  # nothing is nested too deeply for what follows
+        call = parsed
+    if not isinstance(call, ast.Call):
+        raise ConvvizError(f"name is {shown(text)}: a layer is written as nn.Conv2d(64, 32, 3, stride=2)")
+    layer = ast.unparse(call.func).removeprefix("torch.").removeprefix("nn.")
+    kind, axes = layer[:-2], {"1d": 1, "2d": 2}.get(layer[-2:])
+    if kind not in TORCH or not axes:
+        drawn = ", ".join(f"{each}1d" for each in TORCH)
+        raise ConvvizError(f"name is {shown(text)}: {layer} cannot be drawn; give {drawn}, or 2d")
+    names = TORCH_PARAMETERS[TORCH[kind]]
+    if len(call.args) > len(names):
+        raise ConvvizError(f"name is {shown(text)}: {layer} takes at most {len(names)} arguments")
+    keywords = [(word.arg or "**", word.value) for word in call.keywords]
+    values: dict[str, Any] = {}
+    for name, node in [*zip(names, call.args, strict=False), *keywords]:
+        said = f"{name} is {ast.unparse(node)}"
+        if name not in names:
+            raise ConvvizError(f"{said}: {layer} has no {name}, only {', '.join(names)}")
+        if name in values:
+            raise ConvvizError(f"{said}: {layer} has it twice")
+        try:
+            values[name] = None if name in _UNSEEN else ast.literal_eval(node)
+        except (ValueError, TypeError):
+            raise ConvvizError(f"{said}: write out its value") from None
+        if isinstance(values[name], tuple | list) and len(values[name]) != axes:
+            raise ConvvizError(f"{said}: {layer} takes a number" + ", or two" * (axes > 1))
+    if values.pop("divisor_override", None) is not None:
+        raise ConvvizError("divisor_override is given: cannot be drawn; leave it out")
+    for needed in names[: names.index("kernel_size") + 1]:
+        if values.get(needed) is None:
+            raise ConvvizError(f"{needed} is not given: {layer} needs it")
+    if values.get("padding") == "same" and show(values.get("stride", 1)) != "1":
+        raise ConvvizError(f'padding is "same": {layer} takes it with stride 1 only')
+    kernel = values["kernel_size"]
+    values["kernel_size"] = kernel if isinstance(kernel, tuple | list) else (kernel,) * axes
+    texts = {name: show(value) for name, value in values.items() if value is not None and value != "zeros"}
+    texts["kernel_size"] = ",".join(map(show, values["kernel_size"])) + "," * (axes == 1)  # says how many axes
+    return TORCH[kind], texts
 
 
 def layer_weights(layer: Any) -> tuple[Any, Any]:

@@ -46,7 +46,7 @@ def parse_case(name: str, parameters: Mapping[str, str]) -> Case:
         case = CASES[name]
         return replace(case, op=parse_operation(case.op.name, {**show_parameters(case.op), **parameters}))
     if name not in OPERATIONS:
-        raise ConvvizError(f'name is "{name}": {nearest(name, [*OPERATIONS, *CASES])}')
+        raise unknown_name(name, [*OPERATIONS, *CASES])
     return Case(parse_operation(name, parameters))
 
 
@@ -122,6 +122,13 @@ def known(name: str, given: object, names: Iterable[str]) -> None:
     """Raise `ConvvizError` where the parameter ``name`` is none of ``names``."""
     if not (isinstance(given, str) and given in names):
         raise ConvvizError(f"{name} is {shown(given)}: {nearest(given, names)}")
+
+
+def unknown_name(given: str, names: Iterable[str]) -> ConvvizError:
+    """The error for a name that is no case or operation: there are too many to list them."""
+    close = nearest_of(given, names)
+    advice = f'did you mean "{close}"? See' if close else "give one that is listed by"
+    return ConvvizError(f"name is {shown(given)}: {advice} `convviz list`")
 
 
 def nearest(given: object, known: Iterable[str]) -> str:

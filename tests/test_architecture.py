@@ -45,7 +45,7 @@ ALLOWED = {
     "markdown": {"errors", "files", "documents"},
     "snippet": {"errors", "spec", "documents", "markdown"},
     "cli": {
-        *("errors", "cases", "formats", "ops", "spec", "theme", "views", "animate", "describe"),
+        *("errors", "cases", "formats", "ops", "spec", "theme", "views", "animate", "describe", "layers"),
         *("arrays", "documents", "markdown", "snippet", "convviz"),
     },
     "ext": {"errors", "documents", "cli", "convviz"},

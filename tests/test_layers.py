@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import operations
+from test_padding_mode import padded
+from test_pool import pools
 
 import convviz
 from convviz import AveragePool, Conv, ConvTranspose, ConvvizError, MaxPool, from_layer
+from convviz.cli import main, read_picture
+from convviz.layers import pytorch, read_layer
+from convviz.spec import parse_operation, show_parameters
 
 
 def layer(name: str, **attributes: Any) -> Any:
@@ -155,3 +165,81 @@ def test_pooling() -> None:
     onnx = node("AveragePool", kernel_shape=[3, 3])
     assert from_layer(onnx, 5).output_size == (3, 3), "ONNX's stride is 1 where none is given"
     assert not from_layer(onnx, 5).count_include_pad
+
+
+WRITTEN = {
+    "nn.ConvTranspose2d(64, 32, 4, stride=2, padding=1)": ConvTranspose(16, 4, 2, 1, in_channels=64, out_channels=32),
+    "torch.nn.Conv2d(4, 8, (3, 5), 2, (1, 0), 1, 4, False, 'reflect')": Conv(
+        16, (3, 5), 2, (1, 0), groups=4, in_channels=4, out_channels=8, padding_mode="reflect"
+    ),
+    "nn.ConvTranspose1d(1, 1, 3, 2, 1, 1, 1, True, 2)": ConvTranspose((16,), 3, 2, 1, 2, 1),
+    "Conv1d(1, 1, 3, padding='same', dilation=2)": Conv((16,), 3, padding=2, dilation=2),
+    "nn.MaxPool2d(2)": MaxPool(16, 2),
+    "MaxPool2d(kernel_size=3, stride=2, padding=1, dilation=1, ceil_mode=True)": MaxPool(16, 3, 2, 1, ceil_mode=True),
+    "nn.MaxPool1d(3, None, 1, 2, True)": MaxPool((16,), 3, padding=1, dilation=2),
+    "nn.AvgPool2d((3, 2), None, (1, 0), False, False)": AveragePool(
+        16, (3, 2), padding=(1, 0), count_include_pad=False
+    ),
+    " nn.AvgPool1d(3,\n stride=2) ": AveragePool((16,), 3, 2),
+}
+
+
+@pytest.mark.parametrize("text", WRITTEN)
+def test_a_layer_as_it_is_written(text: str) -> None:
+    operation, parameters = read_layer(text)
+    sizes = {"input_size": "16," if "1d" in text else "16"}
+    assert parse_operation(operation, {**parameters, **sizes}) == WRITTEN[text]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.one_of(operations(channels=True), padded(channels=True), pools()))
+def test_what_describe_prints_is_read(op: Any) -> None:
+    text = pytorch(op) or ""
+    if text.startswith("torch.nn.Sequential") or not text:
+        return
+    operation, parameters = read_layer(text)
+    sizes = {"input_size": show_parameters(op)["input_size"]}
+    if "pool" in op.name:
+        sizes["channels"] = str(op.channels)
+    assert parse_operation(operation, {**parameters, **sizes}) == op
+
+
+def test_the_command_line_reads_a_layer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["describe", "-s", "3", "nn.Conv2d(4, 6, 3, stride=2, groups=2)", "-i", "7", "-p", "1"]) == 0
+    assert "conv -i 7 -k 3 -s 3 -p 1 --in-channels 4 --out-channels 6 --groups 2 -o" in capsys.readouterr().out
+    np.save(tmp_path / "w.npy", np.ones((6, 2, 3, 3)))
+    picture = read_picture(["nn.Conv2d(4, 6, 3, groups=2)", "-i", "4", "--weight", "w.npy"], folder=tmp_path)
+    assert picture.name == "conv"
+    assert picture.animation.trace.op == Conv(4, 3, groups=2, in_channels=4, out_channels=6)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("nn.Conv2d(1", "a layer is written as"),
+        ("1 + f(2)", "a layer is written as"),
+        ("nn.Conv3d(1, 1, 3)", "Conv3d cannot be drawn; give Conv1d"),
+        ("f(1)(2)", "cannot be drawn"),
+        ("nn.Conv2d(1, 1)", "kernel_size is not given: Conv2d needs it"),
+        ("nn.Conv2d(1, None, 3)", "out_channels is not given"),
+        ("nn.Conv2d(1, c * 2, 3)", r"out_channels is c \* 2: write out its value"),
+        ("nn.Conv2d(1, 1, open('x'))", "kernel_size is open"),
+        ("nn.Conv2d(1, 1, 3, kernel_size=3)", "kernel_size is 3: Conv2d has it twice"),
+        ("nn.Conv2d(1, 1, 3, output_padding=1)", "output_padding is 1: Conv2d has no output_padding, only in_channels"),
+        ("nn.Conv2d(1, 1, 3, **more)", "Conv2d has no"),
+        ("nn.Conv2d(1, 1, *more)", "kernel_size is [*]more: write out"),
+        ("nn.MaxPool2d(1, 1, 1, 1, 1, 1, 1)", "takes at most 6 arguments"),
+        ("nn.Conv2d(1, 1, (3, 3, 3))", r"kernel_size is \(3, 3, 3\): Conv2d takes a number, or two"),
+        ("nn.Conv1d(1, 1, (3, 3))", "Conv1d takes a number$"),
+        ("nn.Conv2d(1, 1, 3, 2, 'same')", 'padding is "same": Conv2d takes it with stride 1 only'),
+        ("nn.AvgPool2d(2, divisor_override=3)", "divisor_override is given"),
+        ("nn.Conv2d({[]}, 1, 3)", "write out its value"),
+        ("nn.Conv2d(" + "-" * 900 + "1, 1, 3)", "a layer is written as"),
+        ("nn.Conv2d(" + "-" * 50_000 + "1, 1, 3)", "a layer is written as"),
+        ("nn.Conv2d(1, 1, '\\d')", "kernel_size is"),
+    ],
+)
+def test_a_layer_that_cannot_be_read(text: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["describe", text, "-i", "7"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(said, line)

@@ -127,7 +127,7 @@ def test_what_cannot_be_is_refused_by_name_value_and_way_out(make, said):
         ("conv", {"input_size": "5,,5", "kernel_size": "3"}, 'input_size is "5,,5"'),
         ("conv", {"input_size": "5", "kernel_size": "\u0663"}, "kernel_size is"),
         ("padding_stride", {}, 'name is "padding_stride": did you mean "padding_strides"?'),
-        ("qqqqq", {}, 'name is "qqqqq": known are conv, conv-transpose'),
+        ("qqqqq", {}, 'name is "qqqqq": give one that is listed by `convviz list`'),
     ],
 )
 def test_text_that_is_no_operation_is_refused(name, parameters, said):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from tools import package
 
 from convviz import ConvvizError, from_layer, layer_weights, trace
+from convviz.layers import TORCH, TORCH_PARAMETERS
 
 # Of the frameworks' own making.
 pytestmark = [
@@ -73,6 +75,15 @@ def test_weights_without_numbers_are_refused_in_one_line() -> None:
     ]:
         with pytest.raises(ConvvizError, match=says):
             layer_weights(layer)
+
+
+def test_torch_has_its_parameters_in_this_order() -> None:
+    nn = package("torch").nn
+    for name, operation in TORCH.items():
+        for axes in ("1d", "2d"):
+            theirs = [*inspect.signature(getattr(nn, name + axes)).parameters]
+            ours = [each for each in TORCH_PARAMETERS[operation] if axes == "2d" or each != "divisor_override"]
+            assert theirs == ours
 
 
 def test_keras(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,6 +77,7 @@ class ConvvizDirective(SphinxDirective):
     """``.. convviz:: NAME_OR_OP``."""
 
     required_arguments = 1
+    final_argument_whitespace = True  # of a layer: nn.Conv2d(1, 1, 3)
     option_spec: ClassVar[dict[str, Callable[[str], Any]]] = {
         **_WORDS,
         **_IMAGE,
