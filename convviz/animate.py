@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from convviz.compose.beside import beside
 from convviz.compose.caption import captioned
-from convviz.describe import closing, heading
+from convviz.describe import alt_text_beside, closing, heading
 from convviz.errors import ConvvizError, shown
 from convviz.files import replacing
 from convviz.formats import FORMATS
@@ -291,6 +291,7 @@ def animate(
         raise ConvvizError(f'labels is "{labels}": the view "{views[0]}" has none; use the view "grid" or "matrix"')
     orders = ORDERS if order == "both" else (order,)
     traces = [traced for each in orders for traced in _traces(what, each, (x, weight, bias), with_transposed)]
+    alt = alt_text_beside([(traced.op, traced.order, name) for traced in traces for name in views], labels)
 
     def draw(colors: Theme) -> Frames:
         pictures: list[Frames] = []
@@ -304,6 +305,7 @@ def animate(
         if len(pictures) > 1:
             headings = [heading(traced, traces) for traced in traces for _ in modules]
             picture = beside(pictures, headings, colors, last)
+        picture = replace(picture, title=alt)
         return captioned(picture, colors, said=last) if caption else picture
 
     frames = draw(THEMES[light])

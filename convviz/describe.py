@@ -101,24 +101,70 @@ def parameters(op: Operation) -> str:
     return ", ".join(said)
 
 
-def alt_text(op: Operation, order: str = "gather") -> str:
+def alt_text(op: Operation, order: str = "gather", view: str = "stack", labels: str | None = None) -> str:
     """What a picture of the operation shows, for someone who does not see it.
 
     >>> print(alt_text(ConvTranspose(3, 3, stride=2, padding=1)))
     Animation of a transposed convolution (kernel 3×3, stride 2, padding 1): the window slides over a 3×3 input with \
 1 zero inserted between its cells and 1 cell of padding around it, and fills a 5×5 output in 25 steps.
     """
+    return alt_text_beside([(op, order, view)], labels)
+
+
+def alt_text_beside(pictures: Sequence[tuple[Operation, str, str]], labels: str | None = None) -> str:
+    """`alt_text` of pictures side by side, of each its operation, order and view.
+
+    >>> op = Conv(4, 3)
+    >>> print(alt_text_beside([(op, "gather", "stack"), (op, "gather", "grid")]))
+    Animation of a convolution (kernel 3×3, stride 1, padding 0), 2 pictures side by side: the window slides over a \
+4×4 input, and fills a 2×2 output in 4 steps, with the numbers in the cells and the sum of each step written out.
+    """
+    subjects = dict.fromkeys(_subject(op) for op, _, _ in pictures)
+    told = [_seen(*picture, labels) for picture in pictures]
+    # What one picture shows need not be said again of one that shows more.
+    told = [said for said in dict.fromkeys(told) if not any(other.startswith(f"{said},") for other in told)]
+    count = f", {len(pictures)} pictures side by side" if len(pictures) > 1 else ""
+    return f"Animation of {' and '.join(subjects)}{count}: {'; '.join(told)}."
+
+
+def _subject(op: Operation) -> str:
     article = "" if isinstance(op, MaxPool | AveragePool) else "a "
-    start = f"Animation of {article}{NAMES[op.name]} ({parameters(op)}): "
+    return f"{article}{NAMES[op.name]} ({parameters(op)})"
+
+
+def _seen(op: Operation, order: str, view: str, labels: str | None) -> str:
+    """What a picture shows of the operation."""
     steps = plural(prod((op.gather if order == "gather" else op.scatter).steps), "step")
-    if order == "scatter":
-        padded = f" with {_around(op.padding, op.padding_mode)}" if op.padding_mode != "zeros" else ""
-        crops = isinstance(op, ConvTranspose) and any(map(any, op.padding))
-        cropped = f", of which a border of {_cells(op.padding)} is cropped" if crops else ""
-        return start + (
-            f"each cell of {a(op.input_size)} input{padded} {_stamps(op)} onto {a(op.output_size)} output"
-            f"{cropped}, in {steps}."
+    if view == "matrix":
+        return _seen_as_matrix(op, order, steps)
+    said = f"{_slides(op) if order == 'gather' else _stamped(op)} in {steps}"
+    if view == "grid":
+        result = {"max-pool": "greatest value", "average-pool": "average"}.get(op.name, "sum")
+        said += (
+            f", with {'symbols' if labels == 'symbols' else 'the numbers'} in the cells and the {result} of each step"
         )
+        said += " written out"
+    return said
+
+
+def _seen_as_matrix(op: Operation, order: str, steps: str) -> str:
+    transposed = isinstance(op, ConvTranspose)
+    outputs, inputs = prod(op.output_size), prod(op.input_size)
+    size = times((inputs, outputs) if transposed else (outputs, inputs))
+    line = "column" if transposed == (order == "gather") else "row"
+    does = "gives one cell of y" if order == "gather" else "one cell of x is multiplied by"
+    product = f"{a(op.input_size)} input x becomes {a(op.output_size)} output y = {'Cᵀ' if transposed else 'C'} x"
+    return f"{product} in {steps}, each with the {line} of the {size} matrix C lit that {does}"
+
+
+def _stamped(op: Operation) -> str:
+    padded = f" with {_around(op.padding, op.padding_mode)}" if op.padding_mode != "zeros" else ""
+    crops = isinstance(op, ConvTranspose) and any(map(any, op.padding))
+    cropped = f", of which a border of {_cells(op.padding)} is cropped," if crops else ""
+    return f"each cell of {a(op.input_size)} input{padded} {_stamps(op)} onto {a(op.output_size)} output{cropped}"
+
+
+def _slides(op: Operation) -> str:
     laid = [f"the window slides over {a(op.input_size)} input"]
     layout = op.gather
     if any(s > 1 and n > 1 for s, n in zip(layout.spacing, op.input_size, strict=True)):
@@ -132,7 +178,7 @@ def alt_text(op: Operation, order: str = "gather") -> str:
     if layout.beyond and any(layout.beyond):
         slides += f", runs {_past(layout.beyond)}"
     does = {"max-pool": "its greatest value goes to", "average-pool": "its average goes to"}.get(op.name, "fills")
-    return f"{start}{slides}, and {does} {a(op.output_size)} output in {steps}."
+    return f"{slides}, and {does} {a(op.output_size)} output"
 
 
 def _stamps(op: Operation) -> str:

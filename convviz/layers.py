@@ -1,4 +1,4 @@
-"""Operations from the layers of frameworks, by their attributes or as they are written, and back to PyTorch's: no framework is imported.
+"""Operations from the layers of frameworks, and back to PyTorch's: no framework is imported.
 
 PyTorch's modules, Keras's layers and ONNX's nodes are told apart by their classes' names. What they mean is taken from
 their documentation: PyTorch's ``torch.nn``; Keras's ``keras.layers``, whose "same" is TensorFlow's; ONNX's operator

@@ -15,7 +15,7 @@ from strategies import operations
 from test_padding_mode import padded
 from test_pool import pools
 
-from convviz import AveragePool, Conv, ConvTranspose, MaxPool, trace
+from convviz import AveragePool, Conv, ConvTranspose, MaxPool, animate, trace
 from convviz.cli import main
 from convviz.describe import a, alt_text, facts, formula, matrix, overlap, receptive_field, report, smaller, step_text
 
@@ -176,6 +176,35 @@ def test_words_of_each_operation():
     ]  # fmt: skip
 
 
+def test_the_alt_text_says_what_is_seen():
+    def told(*arguments, **keywords):
+        return animate(*arguments, **keywords).alt_text.split("): ")[-1]
+
+    conv, turned = Conv(4, 3), ConvTranspose(2, 3)
+    slides = "the window slides over a 4×4 input, and fills a 2×2 output in 4 steps"
+    assert told(conv) == f"{slides}."
+    numbers = "the numbers in the cells and the sum of each step written out"
+    assert told(conv, view="grid") == f"{slides}, with {numbers}."
+    assert "with symbols in the cells and the sum" in told(conv, view="grid", labels="symbols")
+    assert told(MaxPool(4, 2), view="grid").endswith("and the greatest value of each step written out.")
+    lit = "each with the {} of the 4×16 matrix C lit that {}."
+    by_row, by_column = lit.format("row", "gives one cell of y"), lit.format("column", "one cell of x is multiplied by")
+    assert told(conv, view="matrix") == f"a 4×4 input x becomes a 2×2 output y = C x in 4 steps, {by_row}"
+    assert told(conv, view="matrix", order="scatter").endswith(f"y = C x in 16 steps, {by_column}")
+    assert told(turned, view="matrix").endswith(f"y = Cᵀ x in 16 steps, {by_row.replace('row', 'column')}")
+    assert told(turned, view="matrix", order="scatter").endswith(f"in 4 steps, {by_column.replace('column', 'row')}")
+
+
+def test_pictures_side_by_side_are_told_in_one_sentence():
+    for keywords in ({"view": "stack,grid"}, {"order": "both"}, {"with_transposed": True}, {"view": "grid,matrix"}):
+        text = animate(Conv(5, 3, 2, 1), **keywords).alt_text
+        assert text.startswith("Animation of a convolution (kernel 3×3, stride 2, padding 1)")
+        assert text.count("Animation") == text.count(".") == text.count("2 pictures side by side: ") == 1, text
+    both = animate(Conv(5, 3, 2, 1), order="both", with_transposed=True).alt_text
+    assert " and a transposed convolution (kernel 3×3, stride 2, padding 1), 4 pictures side by side: " in both
+    assert both.count("; ") == 3
+
+
 def test_jump_and_leftover():
     assert facts(ConvTranspose(4, 3, stride=(2, 4)))["jump"] == [0.5, 0.25]
     assert facts(Conv(8, 3, stride=3))["leftover"] == [2, 2]
@@ -206,7 +235,7 @@ def test_a_smaller_one_is_of_the_same_kind(op, more):
         assert all(i <= 3 + c for i, c in zip(small.input_size, crop, strict=True))
     else:
         assert small.leftover == large.leftover
-        room = [sum(pair) for pair in op.padding]
+        room = [2 * sum(pair) for pair in op.padding]  # copied padding needs as much input
         assert all(n <= 3 + r for n, r in zip(small.output_size, room, strict=True))
 
 

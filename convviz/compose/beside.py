@@ -67,7 +67,6 @@ def beside(pictures: Sequence[Frames], headings: Sequence[str], theme: Theme, cl
         count=count + bool(closing),
         layers=tuple(layers),
         name=" and ".join(dict.fromkeys(picture.name for picture in pictures)),
-        title=" ".join(dict.fromkeys(picture.title for picture in pictures)),
         step_text=step_text,
         about=tuple(line for about in dict.fromkeys(picture.about for picture in pictures) for line in about),
         legend=tuple(entry for entries in legend.values() for entry in entries),

@@ -1,4 +1,4 @@
-"""The words of a picture: its alt text, the text of each step, and what its caption would say."""
+"""The words of a picture: its name, the text of each step, and what its caption would say."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ def worded(frames: Frames, trace: Trace, theme: Theme) -> Frames:
     return replace(
         frames,
         name=describe.title(trace.op),
-        title=describe.alt_text(trace.op, trace.order),
         step_text=lambda t: describe.step_text(trace, t),
         about=(describe.title(trace.op), describe.parameters(trace.op)),
         legend=_entries(trace, theme),
