@@ -142,18 +142,20 @@ def _latex(pictures: Themed, files: _Files) -> str:
     """The animate package's frames, or one step."""
     main = _main(pictures)
     # Alt texts go into the PDF as they are.
-    alt = re.sub(r"[^ -~]|[\\%#{}~^&$_]", "", main.alt_text.translate(str.maketrans("×_()", "x []")))
+    alt = re.sub(r"[^ -~]|[\\%#{}~^&$_]", "", main.alt_text.translate(_PLAIN))
+    # As large as a slide has room for, with its heading, the buttons and the caption.
+    fitted = f"width=\\linewidth,height={'.65' if main.title.strip() else '.75'}\\textheight,keepaspectratio"
     if main.step is not None:
         path = files.write(main, ".pdf", main.step)
-        shown = f"\\includegraphics[alt={{{alt}}}]{{{path}}}"
+        shown = f"\\includegraphics[{fitted},alt={{{alt}}}]{{{path}}}"
         needs = "% \\usepackage{graphicx}"
     else:
         count, frames = len(main.animation), main.animation.frames
         for step in range(count):
             files.write(main, ".pdf", step, f"-{step}")
-        options = ["controls", "poster=first", f"alttext={{{alt}}}"]
+        options = [fitted, "controls", "poster=first", f"alttext={{{alt}}}"]
         if frames.plays == 0:
-            options.insert(0, "loop")
+            options.insert(1, "loop")
         base = files.path(files.stem + "-")
         shown = f"\\animategraphics[{','.join(options)}]{{{1000 / frames.duration:g}}}{{{base}}}{{0}}{{{count - 1}}}"
         needs = "% \\usepackage{animate}; it moves in Acrobat, Okular and KDE's readers, others show the first step"
@@ -172,6 +174,7 @@ def latex_text(text: str) -> str:
     return "".join(_LATEX.get(character, character) for character in one_line(text))
 
 
+_PLAIN = str.maketrans({"×": "x", "→": " to ", "ᵀ": " transposed", "_": " ", "(": "[", ")": "]"})
 _LATEX = {character: "\\" + character for character in "&%$#_{}"} | {
     "\\": "\\textbackslash{}",
     "~": "\\textasciitilde{}",

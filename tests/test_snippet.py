@@ -118,6 +118,13 @@ def test_texts_are_text(here, capsys, place, text):
         assert f":alt: {text}\n" in out
 
 
+def test_latex_says_its_signs_in_ascii(here, capsys):
+    words = ["nn.ConvTranspose2d(1, 1, 3)", "-i", "2", "--view", "matrix", "--step", "0"]
+    assert "y = C transposed x in 16 steps" in printed(capsys, *words, "--for", "latex")
+    channels = ["nn.Conv2d(3, 2, 3)", "-i", "4", "--step", "0"]
+    assert "channels 3 to 2" in printed(capsys, *channels, "--for", "latex")
+
+
 @pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "a b", "x\n", "-x", "..", "é"])
 def test_a_name_stays_in_its_folder(here, capsys, name):
     assert cli.main(["snippet", *WORDS, "--for", "html", f"--name={name}"]) == 2

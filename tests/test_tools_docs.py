@@ -350,6 +350,19 @@ def test_latex_sets_a_snippet(tmp_path):
     assert len(list((tmp_path / "pictures").iterdir())) == 10
 
 
+@pytest.mark.parametrize("words", [[], ["--title", "One line, and a second one: " + "words " * 12], ["--step", "2"]])
+@pytest.mark.parametrize("case", ["padding_strides", "direct_and_transposed", "matrix", "dilation"])
+def test_a_slide_has_room_for_a_snippet(tmp_path, case, words):
+    latex = tool("pdflatex")
+    command = ["snippet", case, "--for", "latex", *words]
+    snippet = run(sys.executable, "-m", "convviz", *command, cwd=tmp_path).decode()
+    packages = "\\documentclass[aspectratio=169]{beamer}\\usepackage{graphicx}\\usepackage{animate}"
+    page = f"{packages}\\begin{{document}}\\begin{{frame}}{{Heading}}\n{snippet}\\end{{frame}}\\end{{document}}"
+    (tmp_path / "page.tex").write_text(page, encoding="utf-8")
+    said = run(latex, "-interaction=nonstopmode", "-halt-on-error", "page.tex", cwd=tmp_path, timeout=120).decode()
+    assert "Overfull" not in said
+
+
 @pytest.mark.parametrize("built", ["sphinx", "mkdocs"])
 def test_a_browser_shows_the_pictures(project, built):
     if built == "sphinx":
