@@ -249,7 +249,7 @@ def animate(
     transparent
         Whether the background is left out.
     width
-        Width in pixels; by default a cell is 30 pixels wide, less where the picture would be larger than 800.
+        Width in pixels; by default what its cells need, and of several pictures side by side at most 1280.
     duration
         Milliseconds that a step is shown.
     plays

@@ -181,7 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     gallery = add("gallery", _gallery, "Draw named cases, all if none is named, to DIR/NAME.gif.")
     gallery.add_argument("folder", metavar="DIR")
     gallery.add_argument("names", metavar="NAME", nargs="*", default=[])
-    _add_looks(gallery)
+    _add_looks(gallery, both_themes=False)  # a GIF holds one
 
     describe = add("describe", _describe, "Print the arithmetic of one case or operation.")
     _add_operation(describe)
@@ -285,12 +285,13 @@ def _add_operation(parser: argparse.ArgumentParser) -> None:
         group.add_argument(*flags, "--" + name.replace("_", "-"), dest=name, help=HELP.get(name), **option)
 
 
-def _add_looks(parser: argparse.ArgumentParser) -> None:
-    themes = f"{', '.join(THEMES)}, or light,dark in .svg and .html"
+def _add_looks(parser: argparse.ArgumentParser, both_themes: bool = True) -> None:
+    themes = ", ".join(THEMES) + (", or light,dark in .svg and .html" if both_themes else "")
     parser.add_argument("--theme", default="light", metavar="NAME", help=themes)
     parser.add_argument("--caption", action="store_true", help="name the operation and the step under the picture")
     parser.add_argument("--transparent", action="store_true", help="leave the background out")
-    parser.add_argument("--width", metavar="PIXELS", help="width of the picture in pixels (as large as it needs)")
+    width = "width of the picture in pixels (what its cells need; several pictures side by side at most 1280)"
+    parser.add_argument("--width", metavar="PIXELS", help=width)
     parser.add_argument("--duration", metavar="MS", help="milliseconds a step (1000)")
     parser.add_argument("--plays", metavar="N", help="how often it is played, 0 (the default) for ever")
 

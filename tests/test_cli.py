@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from convviz import CASES, cli
+from convviz.views.beside import WIDEST
 
 RENDER = ["render", "conv", "-i", "5", "-k", "3"]
 
@@ -69,6 +70,16 @@ def test_gallery_draws_what_is_named(tmp_path, capsys):
     assert cli.main(["gallery", str(folder), "no_padding_strides", "padding_strides", "--theme", "reference"]) == 0
     assert sorted(os.listdir(folder)) == ["no_padding_strides.gif", "padding_strides.gif"]
     assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_help_offers_what_there_is(capsys):
+    helps = {}
+    for command in ("render", "gallery"):
+        assert cli.main([command, "--help"]) == 0
+        helps[command] = " ".join(capsys.readouterr().out.split())
+    assert "light,dark" in helps["render"]
+    assert "light,dark" not in helps["gallery"], "a GIF holds one theme"
+    assert all(f"side by side at most {WIDEST})" in told for told in helps.values())
 
 
 def test_describe_tells_sizes_formula_and_layer(capsys):
