@@ -20,8 +20,8 @@ fifteen are the pictures of Dumoulin & Visin's [guide to convolution arithmetic]
 below, in blue, the plane that is read; above, in teal, the plane that is written. Grey is padding, yellow with a
 small frame a zero that is inserted between the cells of the input, a cross marks what takes no part.
 [`reference/`](reference) has these and the four numerical ones in the guide's own colours. GIF is shown here because
-every place that takes a picture shows it; the same commands with `-o NAME.svg` write a file of a fifteenth of the
-size (a third with numbers) that follows the reader's light or dark colours.
+every place that takes a picture shows it; the same commands with `-o NAME.svg` write a file that is 5 to 23 times
+smaller (2 to 4 times with numbers) and follows the reader's light or dark colours.
 
 To use one, copy its file and paste its line; to change one, change its command.
 
@@ -129,7 +129,7 @@ def sizes(name: str) -> str:
 
 def arithmetic(name: str) -> str:
     op = CASES[name].op
-    told = "o = " + ", ".join(describe.formula(op))
+    told = ", ".join(f"`o = {line}`" for line in describe.formula(op))
     if isinstance(op, ConvTranspose):
         zeros = describe.alike(tuple(s - 1 for s in op.gather.spacing))
         told += f"<br>drawn with stride 1, inserted zeros {zeros}, p' = {describe.alike(op.gather.padding)}"

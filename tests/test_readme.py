@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import runpy
 import shlex
 from pathlib import Path
 
@@ -72,3 +73,11 @@ def test_the_gallery_has_every_case():
     for name in CASES:
         assert f"({name}.gif)" in page
         assert (ROOT / "gallery" / f"{name}.gif").is_file()
+
+
+def test_the_gallery_is_that_of_its_program():
+    build = runpy.run_path(str(ROOT / "gallery" / "build.py"))
+    page = (ROOT / "gallery" / "README.md").read_text(encoding="utf-8")
+    assert page == build["page"]()
+    plain = re.sub(r"`[^`]*`|<[^>]*>|\[[^]]*\]\([^)]*\)", "", page)
+    assert "*" not in plain, "Markdown takes stars for its own"
