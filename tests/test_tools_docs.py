@@ -117,6 +117,13 @@ def test_sphinx_html(project):
     one, two = ((project / "out/html" / image["src"]).read_text(encoding="utf-8") for image in ours[6:])
     assert (one.count("prefers-color-scheme"), two.count("prefers-color-scheme")) == (0, 1)
     assert "only-light" not in ours[7]["class"], "an SVG holds both themes"
+
+    def sizes(image):
+        if image["src"].endswith(".svg"):
+            return tuple(map(str, animate("dilation").frames.pixel_size))
+        with Image.open(project / "out/html" / image["src"]) as file:
+            return tuple(map(str, file.size))
+
     for image in ours[:6]:
         with Image.open(project / "out/html" / image["src"]) as file:
             file.load()
@@ -124,7 +131,11 @@ def test_sphinx_html(project):
             assert (getattr(file, "n_frames", 1) > 1) == moving
     assert ours[0]["alt"].startswith("Animation of a transposed convolution (kernel 3×3, stride 2")
     assert [image["class"].split()[-1] for image in ours[1:3]] == ["only-light", "only-dark"]
+    assert pages["other.html"].count("image-reference") == 0, "a picture is no link"
     assert ours[1]["alt"] == '"quoted" <b>'
+    for image in (ours[0], *ours[3:]):
+        assert (image["width"], image["height"], image["style"]) == (*sizes(image), "max-width:100%;height:auto")
+    assert (ours[1].get("height"), ours[1]["style"]) == (None, "width: 50%;"), "a size of the page's own holds"
     assert ours[3]["alt"].endswith("Shown is step 3 of 4: output [1, 0].")
     assert ours[1]["src"] == ours[4]["src"], "the same picture is one file"
     assert 'id="up"' in pages["index.html"]

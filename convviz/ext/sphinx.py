@@ -35,7 +35,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from convviz import __version__
 from convviz.cli import document_parser, read_picture
-from convviz.documents import Picture, image_format, make_folder
+from convviz.documents import FITTED, Picture, image_format, make_folder
 from convviz.errors import ConvvizError
 
 logger = logging.getLogger(__name__)
@@ -71,6 +71,27 @@ class picture_node(nodes.General, nodes.Element):  # noqa: N801  # docutils' nod
 
     ``words`` holds what `read_picture` reads, ``theme`` one or two themes, ``image`` the attributes of the image.
     """
+
+
+class fitted_image(nodes.image):  # noqa: N801
+    """An image of ``size`` pixels, whose room HTML keeps free while it loads, on narrow pages too.
+
+    It has no width or height of its own: Sphinx links images that have to the file, as if they were made smaller.
+    """
+
+
+def visit_fitted_image(writer: Any, node: fitted_image) -> None:
+    """Write an <img> that has its width and its height and is made smaller as both together."""
+    writer.visit_image(node)
+    width, height = node["size"]
+    given = {"width": width, "height": height, **FITTED}
+    attributes = " ".join(f'{name}="{value}"' for name, value in given.items())
+    writer.body[-1] = writer.body[-1].replace("<img ", f"<img {attributes} ", 1)
+
+
+def depart_fitted_image(writer: Any, node: fitted_image) -> None:
+    """Nothing is left to write."""
+    writer.depart_image(node)
 
 
 class ConvvizDirective(SphinxDirective):
@@ -181,7 +202,11 @@ def _drawn(node: picture_node, builder: Builder) -> list[tuple[Picture, Path | N
 def _image(app: Sphinx, docname: str, node: picture_node, picture: Picture, path: Path | None) -> nodes.image:
     attributes = {**node["image"]}
     classes = ["convviz", *attributes.pop("class", [])]
-    image = nodes.image("", alt=picture.alt_text, classes=classes, **attributes)
+    kind = nodes.image
+    if app.builder.format == "html" and not {"width", "height", "scale"} & attributes.keys():
+        kind = fitted_image
+        attributes["size"] = picture.animation.frames.pixel_size
+    image = kind("", alt=picture.alt_text, classes=classes, **attributes)
     image.source, image.line = node.source, node.line
     # Sphinx copies what the environment lists; "?" is an image that it leaves alone.
     image["uri"] = "" if path is None else str(path)
@@ -198,6 +223,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     # A page shows what this version draws: another one writes the pages anew.
     app.add_config_value("convviz_version", __version__, "html", [str])
     app.add_node(picture_node)
+    app.add_node(fitted_image, html=(visit_fitted_image, depart_fitted_image))
     app.add_directive("convviz", ConvvizDirective)
     app.connect("doctree-read", draw_pictures)
     app.connect("doctree-resolved", place_pictures)
