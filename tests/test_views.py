@@ -596,3 +596,16 @@ def test_stamps_of_channels_add_up_to_each_channel_of_the_output() -> None:
     frames = grid.frames(traced, THEMES["light"])
     texts = read(frames.frame(len(frames) - 1), "start", "target", "target-lit")
     np.testing.assert_array_equal(table(texts, traced.output.shape), traced.output)
+
+
+def test_a_plus_stands_in_the_middle_between_terms_of_different_widths():
+    traced = trace(Conv(4, 2), np.ones((4, 4), int), [[1, 0.5], [-2, 100]])
+    frame = grid.frames(traced, THEMES["light"]).frame(0)
+    terms = sorted(read(frame, "sum-term"), key=lambda text: text.x)
+    ends = [term.x + text_width(term.text, term.size) for term in terms]
+    gaps = [
+        (plus.x - end, term.x - plus.x - text_width("+", plus.size))
+        for plus, end, term in zip(sorted(read(frame, "sum-join"), key=lambda t: t.x), ends, terms[1:], strict=False)
+    ]
+    assert len(gaps) == 3
+    assert np.ptp(gaps) < 0.01

@@ -338,6 +338,13 @@ class Figures:
             after += text_width(f" ) / {prod(self.trace.op.kernel_size)}", 1.0)
         return before, times, after
 
+    @cached_property
+    def columns(self) -> list[float]:
+        """Gather order: greatest width of each term at a font size of 1. A narrow weight makes a narrow one."""
+        widest = max(self._part(label).width(1.0) for label in self.weights()) if self.weighted else 0.0
+        own = [self._part(self.weight(tap)).width(1.0) if self.weighted else 0.0 for tap in self.trace.taps]
+        return [self.widths[1] - widest + wide for wide in own]
+
 
 class Channels(Figures):
     """The labels of one channel of the output, whose terms are what each channel of the input adds to it."""
@@ -370,6 +377,10 @@ class Channels(Figures):
         terms = [self._term(t, channel).width(1.0) for t in steps for channel in channels]
         return before, max(terms), after
 
+    @cached_property
+    def columns(self) -> list[float]:
+        return [self.widths[1]] * len(self.reads_channels)
+
 
 class Sum:
     """The sum of each step, under the picture: in one line, a line for each row of the kernel, or shortened."""
@@ -386,9 +397,8 @@ class Sum:
     ) -> None:
         self.figures, self.theme = figures, theme
         before, term, after = (part * SIZE for part in widths or figures.widths)
-        kernel = figures.shape
-        pitch = term + text_width(figures.between, SIZE)
-        self.pitch, self.term = pitch, term
+        kernel, self.between = figures.shape, text_width(figures.between, SIZE)
+        pitch = term + self.between
         # A comma follows its term at once.
         self.part = 1.0 if figures.greatest else 0.5
         room = int((width - before - after + pitch - term) / pitch)
@@ -409,10 +419,15 @@ class Sum:
             rows_of = figures.kept if by_row else [[0] * len(kept) for kept in figures.kept]
             self.lines = [_listed(kept, max(room, 1))[:most_lines] for kept in rows_of]
         longest = max(len(line) for lines in self.lines for line in lines)
-        block = before + longest * pitch - (pitch - term) + after
         self.flows = figures.greatest and max(map(len, self.lines)) == 1
         """Whether the terms follow each other as in a sentence, not in columns."""
+        self.columns = [term] * longest
+        if figures.gather and widths is None:  # as wide as what stands there in any line
+            slots = zip(*self.lines[0], strict=True)
+            self.columns = [max(figures.columns[tap or 0] * SIZE for tap in taps) for taps in slots]
+        block = before + sum(self.columns) + (longest - 1) * self.between + after
         self.indent = left + max((width - block) / 2, 0.0) + before
+        self.starts = [self.indent + sum(self.columns[:n]) + n * self.between for n in range(longest)]
         self.first = top + LEADING / 2
         self.height = LEADING * max(map(len, self.lines))
 
@@ -436,8 +451,8 @@ class Sum:
             # A plus that a line would end with starts the next one; a comma stays.
             slots = range(1, len(line) + (n < last)) if comma else range(0 if n else 1, len(line))
             for slot in slots:
-                end = self.indent + (slot - 1) * self.pitch + self.term
-                x = end if comma else end + (self.pitch - self.term - text_width(sign, SIZE)) / 2
+                end = self._end(slot)
+                x = end if comma else end + (self.between - text_width(sign, SIZE)) / 2
                 shapes.append(Text(x, self._y(n), sign, SIZE, self.theme.text, role="sum-join"))
         return shapes
 
@@ -451,16 +466,16 @@ class Sum:
         shapes: list[Shape] = []
         shapes += before.texts(self.indent - before.width(SIZE), self._y(0), SIZE, theme.text, "sum-start")
         faint = []
-        end = self.indent + (len(lines[-1]) - 1) * self.pitch + self.term
+        end = self._end(len(lines[-1]))
         for n, line in enumerate(lines):
             y = self._y(n)
             for slot, tap in enumerate(line):
                 term = Term((DOTS,)) if tap is None else terms[tap]
                 wide = term.width(SIZE)
                 part = 0.0 if term.parts == (DOTS,) and not figures.gather else self.part
-                x = self.indent + slot * self.pitch + (self.term - wide) * part
+                x = self.starts[slot] + (self.columns[slot] - wide) * part
                 if self.flows:
-                    x = end + text_width(figures.between, SIZE) if slot else self.indent
+                    x = end + self.between if slot else self.indent
                     if slot:
                         shapes.append(Text(end, y, ",", SIZE, theme.text, role="sum-join"))
                     end = x + wide
@@ -474,6 +489,10 @@ class Sum:
             # Without its colour, too, it is seen that these terms add nothing.
             shapes.append(Line(np.array(faint), muted(theme), 0.5, (1.2, 1.2), role="sum-faint"))
         return shapes
+
+    def _end(self, count: int) -> float:
+        """Where that many terms end; of none, where a sign before the first one begins."""
+        return self.starts[count - 1] + self.columns[count - 1] if count else self.indent - self.between
 
     def _y(self, line: int) -> float:
         return self.first + line * LEADING

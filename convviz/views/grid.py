@@ -399,7 +399,8 @@ def frames(trace: Trace, theme: Theme, labels: str = "values", narrow: bool = Fa
     still: list[Shape] = []
     totals = []
     for each in sums:
-        total = Sum(each, theme, MARGIN, bottom, inner, MOST_LINES if len(sums) == 1 else 1, columns)
+        alone = len(sums) == 1
+        total = Sum(each, theme, MARGIN, bottom, inner, MOST_LINES if alone else 1, None if alone else columns)
         bottom += total.height
         still += total.fixed()
         totals.append(total.shapes)
