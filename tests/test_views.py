@@ -598,7 +598,7 @@ def test_stamps_of_channels_add_up_to_each_channel_of_the_output() -> None:
     np.testing.assert_array_equal(table(texts, traced.output.shape), traced.output)
 
 
-def test_a_plus_stands_in_the_middle_between_terms_of_different_widths():
+def test_a_plus_stands_in_the_middle_between_terms_of_different_widths() -> None:
     traced = trace(Conv(4, 2), np.ones((4, 4), int), [[1, 0.5], [-2, 100]])
     frame = grid.frames(traced, THEMES["light"]).frame(0)
     terms = sorted(read(frame, "sum-term"), key=lambda text: text.x)
