@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from convviz import CASES, cli
-from convviz.views.beside import WIDEST
+from convviz.compose.beside import WIDEST
 
 RENDER = ["render", "conv", "-i", "5", "-k", "3"]
 
