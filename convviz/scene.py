@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -217,7 +218,12 @@ def blend(over: str, under: str, opacity: float) -> str:
 
 def text_width(text: str, size: float) -> float:
     """Width of ``text`` in points at a font size of ``size`` points."""
-    return sum(_WIDTHS.get(character, _WIDEST) for character in text) * size / 2048
+    return _advance(text) * size / 2048
+
+
+@lru_cache(4096)
+def _advance(text: str) -> int:
+    return sum(_WIDTHS.get(character, _WIDEST) for character in text)
 
 
 # Advance widths of DejaVu Sans, in 1/2048 of the font size: views lay text out without loading a font.

@@ -66,15 +66,17 @@ def _changes(raster: Raster, palette: _Palette) -> Iterator[tuple[Box, Indexed]]
     shown = np.full((height, width), palette.index(blank))
     for step, (picture, boxes) in enumerate(raster):
         words = picture.view(np.uint32)[..., 0]
-        update = np.full((height, width), CLEAR, np.uint8)
+        changed = np.zeros((height, width), bool)
         for left, top, right, bottom in boxes:
             box = slice(top, bottom), slice(left, right)
-            # Colours are looked up for the pixels that changed alone: in a large picture they are few.
-            changed = drawn[box] != words[box]
-            indexed = palette.index(words[box][changed])
-            update[box][changed] = np.where(shown[box][changed] == indexed, CLEAR, indexed)
-            shown[box][changed] = indexed
+            changed[box] |= drawn[box] != words[box]
             drawn[box] = words[box]
+        # Colours are looked up for the pixels that changed alone: in a large picture they are few.
+        at = np.flatnonzero(changed)
+        indexed, before = palette.index(words.reshape(-1)[at]), shown.reshape(-1)[at]
+        update = np.full((height, width), CLEAR, np.uint8)
+        update.reshape(-1)[at] = np.where(before == indexed, CLEAR, indexed)
+        shown.reshape(-1)[at] = indexed
         if frames.transparent or step == 0:
             # Nothing can be taken away from a GIF's frame: without a background each is cleared and drawn whole.
             update = shown
@@ -101,20 +103,26 @@ class _Palette:
         frames = raster.frames
         self._matte = np.array(rgb(frames.background), np.uint16)
         self._transparent = frames.transparent
+        red, green, blue = background = rgb(frames.background)
+        blank, area = np.uint32(red | green << 8 | blue << 16), 0
         seen: dict[Color, int] = {}
         # Three steps have the soft edges of all; the first comes last, since it is what is drawn next.
         for picture, boxes in raster.changes([len(frames) - 1, len(frames) // 2, 0]):
             for left, top, right, bottom in boxes:
                 packed = self._packed(picture.view(np.uint32)[top:bottom, left:right, 0])[0]
-                image = Image.frombuffer("RGBX", packed.shape[::-1], packed.tobytes(), "raw", "RGBX", 0, 1)
-                for count, (red, green, blue, _) in image.getcolors(packed.size) or []:  # type: ignore[misc]
+                inked = packed[packed != blank]
+                area += packed.size
+                if not inked.size:
+                    continue
+                image = Image.frombuffer("RGBX", (inked.size, 1), inked.tobytes(), "raw", "RGBX", 0, 1)
+                for count, (red, green, blue, _) in image.getcolors(inked.size) or []:  # type: ignore[misc]
                     seen[red, green, blue] = seen.get((red, green, blue), 0) + count
-        flat = {rgb(frames.background): None}
+        flat = {background: None}
         for layer in frames.layers:
             for shape in layer.shapes(0):
                 flat |= {rgb(color): None for color in _flat_colors(shape)}
         # What fills an area is flat too, whatever was blended to get it; an edge's colours are each rare.
-        often = sum(seen.values()) / 400
+        often = area / 400
         most = sorted(seen, key=seen.__getitem__, reverse=True)[: COLORS // 2]
         flat |= {color: None for color in most if seen[color] >= often}
         exact = list(flat)[: COLORS - 1]

@@ -27,18 +27,18 @@ from convviz.views.grid import Boards, Plan
 
 LABELLED = True
 """Whether this view takes ``labels``."""
-LEAST_CELL, LARGEST_CELL = 10.2, 13.0
+LEAST_CELL, LARGEST_CELL = 10.0, 13.0
 LEAST_FONT = 5.0
 """Cells of C are made wider, and fewer of them are shown, rather than written smaller."""
 MOST_ROWS = 25
-WIDEST = 255.0
+WIDEST = 250.0
 """Of C."""
 SMALL_CELL, SMALL_SIDE = 14.0, 126.0
 """Of the boards beside it; beyond that side their cells shrink."""
 LEAST_LABELLED = 11.0
-MARGIN, SPACE = 12.0, 12.0
+MARGIN, SPACE = 10.0, 12.0
 HEADING, HEADING_SPACE = 8.0, 17.0
-FORMULA, FORMULA_SPACE = 10.0, 20.0
+FORMULA, FORMULA_SPACE = 10.0, 18.0
 SUM_SPACE = 9.0
 
 
