@@ -14,7 +14,7 @@ from pictures import steps_of
 from PIL import Image, ImageSequence
 from tools import ffmpeg_frames, run, tool
 
-from convviz import THEMES, Conv, ConvTranspose, ConvvizError, animate
+from convviz import THEMES, Conv, ConvTranspose, ConvvizError, MaxPool, animate
 from convviz.cases import GUIDE
 from convviz.scene import rgb
 
@@ -37,10 +37,20 @@ def decoded(data: bytes) -> tuple[list[np.ndarray], list[int], int | None]:
         return frames, durations, image.info.get("loop")
 
 
+UP = ConvTranspose(3, 3, stride=2, padding=1)
+MIXED = {
+    "channels": (Conv(5, 3, padding=1, in_channels=3, out_channels=2), {"view": "stack,grid", "caption": True}),
+    "views": (UP, {"view": "stack,grid,matrix", "caption": True}),
+    "orders": (UP, {"view": "stack,grid", "order": "both"}),
+    "pooling": (MaxPool(6, 3, stride=2, padding=1, ceil_mode=True), {"view": "stack,grid"}),
+}
+
+
 @pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *MIXED])
 def test_flat_colours_are_exact_and_soft_edges_close(name, theme):
-    picture = animate(name, theme=theme)
+    what, looks = MIXED.get(name, (name, {}))
+    picture = animate(what, theme=theme, **looks)
     frames, durations, loop = decoded(gif(picture))
     assert (len(frames), set(durations), loop) == (len(picture), {1000}, 0)
     fills = [

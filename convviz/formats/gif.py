@@ -14,8 +14,12 @@ from convviz.errors import ConvvizError
 from convviz.render import Box, Raster
 from convviz.scene import Frames, Polygon, Shape, Text, rgb
 
-COLORS = 32
-"""Entries of the palette; the first one stands for "unchanged" or, without a background, for "nothing here"."""
+SIZES = (32, 64, 128, 256)
+"""Entries of the palette; the first entry stands for "unchanged" or, without a background, for "nothing here"."""
+FLAT = 3 / 4
+"""The part of the palette that colours of areas may take; the least size is chosen that has room for them all."""
+AREA = 8
+"""Squares of 2 x 2 pixels in three steps that make an area."""
 CLEAR = 0
 
 Indexed = NDArray[np.uint8]
@@ -104,31 +108,28 @@ class _Palette:
         self._matte = np.array(rgb(frames.background), np.uint16)
         self._transparent = frames.transparent
         red, green, blue = background = rgb(frames.background)
-        blank, area = np.uint32(red | green << 8 | blue << 16), 0
+        blank = np.uint32(red | green << 8 | blue << 16)
         seen: dict[Color, int] = {}
+        areas: dict[Color, int] = {}
         # Three steps have the soft edges of all; the first comes last, since it is what is drawn next.
         for picture, boxes in raster.changes([len(frames) - 1, len(frames) // 2, 0]):
             for left, top, right, bottom in boxes:
                 packed = self._packed(picture.view(np.uint32)[top:bottom, left:right, 0])[0]
-                inked = packed[packed != blank]
-                area += packed.size
-                if not inked.size:
-                    continue
-                image = Image.frombuffer("RGBX", (inked.size, 1), inked.tobytes(), "raw", "RGBX", 0, 1)
-                for count, (red, green, blue, _) in image.getcolors(inked.size) or []:  # type: ignore[misc]
-                    seen[red, green, blue] = seen.get((red, green, blue), 0) + count
+                _count(packed[packed != blank], seen)
+                square = packed[: len(packed) // 2 * 2, : packed.shape[1] // 2 * 2]
+                first, *others = (square[row::2, column::2] for row in (0, 1) for column in (0, 1))
+                _count(first[np.logical_and.reduce([first == other for other in others])], areas)
         flat = {background: None}
         for layer in frames.layers:
             for shape in layer.shapes(0):
                 flat |= {rgb(color): None for color in _flat_colors(shape)}
-        # What fills an area is flat too, whatever was blended to get it; an edge's colours are each rare.
-        often = area / 400
-        most = sorted(seen, key=seen.__getitem__, reverse=True)[: COLORS // 2]
-        flat |= {color: None for color in most if seen[color] >= often}
-        exact = list(flat)[: COLORS - 1]
-        rare = {color: count for color, count in seen.items() if color not in flat}
-        soft = _clustered(rare, COLORS - 1 - len(exact))
-        self.entries = [(0, 0, 0), *exact, *(color for color in soft if color not in flat)]
+        # What fills an area is flat too, whatever was blended to get it: it tells one sort of cell from another.
+        flat |= {color: None for color in sorted(areas, key=areas.__getitem__, reverse=True) if areas[color] >= AREA}
+        size = next((size for size in SIZES if len(flat) <= size * FLAT), SIZES[-1])
+        exact = list(flat)[: int(size * FLAT)]
+        rare = {color: count for color, count in seen.items() if color not in exact}
+        soft = _clustered(rare, size - 1 - len(exact))
+        self.entries = [(0, 0, 0), *exact, *(color for color in soft if color not in exact)]
         self._table = np.array(self.entries[1:], np.int32)
         self._nearest = np.zeros(1 << 18, np.uint8)
         """Index of the entry for each block of 4 x 4 x 4 colours; 0 where that is not known yet."""
@@ -180,6 +181,14 @@ def _flat_colors(shape: Shape) -> list[str]:
         return [shape.fill]
     fill = shape.fill if isinstance(shape, Polygon) and shape.opacity == 1 else None
     return [color for color in (fill, shape.stroke) if color]
+
+
+def _count(packed: NDArray[np.uint32], seen: dict[Color, int]) -> None:
+    """Add to ``seen`` how often each colour occurs."""
+    if packed.size:
+        image = Image.frombuffer("RGBX", (packed.size, 1), packed.tobytes(), "raw", "RGBX", 0, 1)
+        for count, (red, green, blue, _) in image.getcolors(packed.size) or []:  # type: ignore[misc]
+            seen[red, green, blue] = seen.get((red, green, blue), 0) + count
 
 
 def _clustered(seen: dict[Color, int], room: int) -> list[Color]:
