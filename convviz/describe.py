@@ -291,7 +291,7 @@ def report(op: Operation, draws: Callable[[Operation], bool] = lambda op: True) 
     Convolution, 6×6 → 3×3
     parameters       kernel 3×3, stride 2, padding 1
     output           floor((6 + 1 + 1 - 1*(3 - 1) - 1) / 2) + 1 = floor(2.5) + 1 = 3
-    left over        1 row or column at the end is not read
+    left over        1 row or column at the end of the padded input is not read
     matrix           9 × 36, 64 of its 324 entries not zero (19.8 %)
     receptive field  1*(3 - 1) + 1 = 3 cells, jump 2
     overlap          1 to 4 windows read a cell, uneven: kernel 3 is not a multiple of stride 2 (checkerboard in the \
@@ -312,7 +312,8 @@ with 1 cell of padding around it, and fills a 3×3 output in 9 steps.
     elif max(op.leftover) > 0:
         count = alike(tuple(max(cells, 0) for cells in op.leftover))
         s, are = ("", "is") if count == "1" else ("s", "are")
-        rows.append(("left over", f"{count} row{s} or column{s} at the end {are} not read"))
+        plane = "padded input" if any(end for _, end in op.padding) else "input"
+        rows.append(("left over", f"{count} row{s} or column{s} at the end of the {plane} {are} not read"))
     if not isinstance(op, ConvTranspose) and min(op.leftover) < 0:
         beyond = tuple(max(-cells, 0) for cells in op.leftover)
         rows.append(("ceil_mode", f"the last windows run {_past(beyond)}, where nothing counts"))

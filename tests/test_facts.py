@@ -210,7 +210,7 @@ def test_jump_and_leftover():
     assert facts(Conv(8, 3, stride=3))["leftover"] == [2, 2]
     assert facts(AveragePool(6, 3, 2, 1, ceil_mode=True))["leftover"] == [-1, -1]
     assert facts(MaxPool(6, 3))["transposed"] is None
-    assert "2 rows or columns at the end are not read" in report(Conv(8, 3, stride=3))
+    assert "2 rows or columns at the end of the input are not read" in report(Conv(8, 3, stride=3))
     assert "the last windows run 1 cell past the end" in report(MaxPool(6, 3, 2, 1, ceil_mode=True))
     assert prod(facts(MaxPool(6, 3))["output_size"]) == facts(MaxPool(6, 3))["steps"]["gather"]
 

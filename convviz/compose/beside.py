@@ -16,7 +16,7 @@ WIDEST = 1280
 
 
 def beside(pictures: Sequence[Frames], headings: Sequence[str], theme: Theme, closing: str = "") -> Frames:
-    """One picture of several, on one middle line, each under its heading ("" is none).
+    """One picture of several, side by side or where that is too wide in rows, each under its heading ("" is none).
 
     All start and end together: the steps of a shorter one last longer. ``closing`` is a line that one more step adds,
     in which all hold.
@@ -24,17 +24,16 @@ def beside(pictures: Sequence[Frames], headings: Sequence[str], theme: Theme, cl
     count = max(picture.count for picture in pictures)
     above = HEADING_SPACE if any(headings) else 0.0
     below = CLOSING_SPACE if closing else 0.0
-    # Two rows of many: in one they would be too small to read.
-    columns = len(pictures) if len(pictures) <= MOST_ABREAST else -(-len(pictures) // 2)
     panes = list(zip(pictures, headings, strict=True))
+    widths = [max(p.width, text_width(words, HEADING) + 2 * MARGIN) for p, words in panes]
+    columns = _columns(widths)
     rows = [panes[n : n + columns] for n in range(0, len(panes), columns)]
-    needed = [[max(p.width, text_width(words, HEADING) + 2 * MARGIN) for p, words in row] for row in rows]
-    wide = [max(column) for column in zip(*needed, strict=True)]
-    width = max(sum(wide), text_width(closing, CLOSING) + 2 * MARGIN)
+    wides = _wides(widths, columns)
+    width = max([*map(sum, wides), text_width(closing, CLOSING) + 2 * MARGIN])
     words: list[Shape] = []
     panels: list[list[Layer]] = []
     down = 0.0
-    for row in rows:
+    for row, wide in zip(rows, wides, strict=True):
         right, height = (width - sum(wide)) / 2, max(picture.height for picture, _ in row)
         for (picture, heading), room in zip(row, wide, strict=True):
             if heading:
@@ -73,6 +72,25 @@ def beside(pictures: Sequence[Frames], headings: Sequence[str], theme: Theme, cl
         supersampling=max(picture.supersampling for picture in pictures),
         pixel_width=WIDEST if pixels > WIDEST else None,
     )
+
+
+def _columns(widths: Sequence[float]) -> int:
+    """How many stand side by side: as many as need not be drawn smaller for it, and of many no more than two rows take.
+
+    >>> _columns([200, 200]), _columns([400, 400]), _columns([100] * 4)
+    (2, 1, 2)
+    """
+    most = len(widths) if len(widths) <= MOST_ABREAST else -(-len(widths) // 2)
+    fitting = (n for n in range(most, 1, -1) if max(map(sum, _wides(widths, n))) * DOTS_PER_POINT <= WIDEST)
+    return next(fitting, 1)
+
+
+def _wides(widths: Sequence[float], columns: int) -> list[list[float]]:
+    """The widths in rows; those of full rows are the same in all, so that they stand in columns."""
+    rows = [[*widths[n : n + columns]] for n in range(0, len(widths), columns)]
+    full = [row for row in rows if len(row) == columns]
+    common = [max(column) for column in zip(*full, strict=True)]
+    return [common if len(row) == columns else row for row in rows]
 
 
 def _stacked(panels: Sequence[Sequence[Layer]]) -> list[Layer]:

@@ -116,8 +116,8 @@ def symbol(letter: str, position: Sequence[int | str]) -> Label:
     return Label(letter, ",".join(map(str, position)))
 
 
-LONGEST_DECIMAL = 5
-"""Characters of a decimal that is written out in full though the others have fewer decimals."""
+LONGEST_DECIMAL, MOST_DIGITS = 6, 4
+"""Characters, and digits after leading zeros, of a number that is written in full though others have fewer decimals."""
 MOST_DECIMALS = 4
 SIGNIFICANT = 12
 """Digits of a float that are told from rounding errors."""
@@ -159,8 +159,11 @@ def formatter(*arrays: Any) -> Callable[[Any], str]:
             text = str(int(value))
         elif round(number, decimals) == number:
             text = f"{number:.{decimals}f}"
-        elif len(text := np.format_float_positional(number)) - (number < 0) > LONGEST_DECIMAL:
-            text = _rounded(number, decimals)
+        else:
+            text = np.format_float_positional(number)
+            plain = text.lstrip("-")
+            if len(plain) > LONGEST_DECIMAL or len(plain.replace(".", "").lstrip("0")) > MOST_DIGITS:
+                text = _rounded(number, decimals)
         return text.replace("-", "−")
 
     return lru_cache(1024)(write)  # the same few numbers, again and again

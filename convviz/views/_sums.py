@@ -294,7 +294,8 @@ class Figures:
         source = self.source(read)
         if not self.weighted:
             if self.gather:
-                return (self._part(source),)
+                # A dash would be read as a minus.
+                return (self._part(Label("0") if source.text == NOTHING else source),)
             assert self.trace.divisors is not None
             over = Label(f"/{self.trace.divisors[write]}")
             return (source, over) if self.symbols else (Label(_bracketed(source.text) + over.text),)
@@ -402,6 +403,8 @@ class Sum:
         # A comma follows its term at once.
         self.part = 1.0 if figures.greatest else 0.5
         room = int((width - before - after + pitch - term) / pitch)
+        self.headed = False
+        """Whether what comes before the terms has a line of its own."""
         if figures.gather:
             taps = np.arange(prod(kernel))
             rows = taps.reshape(kernel) if len(taps) > room and kernel[0] <= most_lines else taps[np.newaxis]
@@ -415,6 +418,9 @@ class Sum:
                         self.lines[t] = [_shortened(taps.tolist(), len(taps))]
         else:
             widest = max(kept.count(row) for kept in figures.kept for row in {0, *kept})
+            alone = int((width + self.between) / pitch)
+            if room < widest <= alone and most_lines > 1:
+                self.headed, room, before = True, alone, 0.0
             by_row = widest <= room and most_lines > 1
             rows_of = figures.kept if by_row else [[0] * len(kept) for kept in figures.kept]
             self.lines = [_listed(kept, max(room, 1))[:most_lines] for kept in rows_of]
@@ -428,8 +434,8 @@ class Sum:
         block = before + sum(self.columns) + (longest - 1) * self.between + after
         self.indent = left + max((width - block) / 2, 0.0) + before
         self.starts = [self.indent + sum(self.columns[:n]) + n * self.between for n in range(longest)]
-        self.first = top + LEADING / 2
-        self.height = LEADING * max(map(len, self.lines))
+        self.first = top + LEADING * (0.5 + self.headed)
+        self.height = LEADING * (max(map(len, self.lines)) + self.headed)
 
     @staticmethod
     def least_width(figures: Figures, widths: Widths | None = None) -> float:
@@ -464,7 +470,8 @@ class Sum:
         if not figures.gather and len(terms) > shown:
             terms = [*terms[: shown - 1], Term((DOTS,))]
         shapes: list[Shape] = []
-        shapes += before.texts(self.indent - before.width(SIZE), self._y(0), SIZE, theme.text, "sum-start")
+        start, y = (self.indent, self._y(-1)) if self.headed else (self.indent - before.width(SIZE), self._y(0))
+        shapes += before.texts(start, y, SIZE, theme.text, "sum-start")
         faint = []
         end = self._end(len(lines[-1]))
         for n, line in enumerate(lines):

@@ -31,8 +31,9 @@ LEAST_CELL, LARGEST_CELL = 10.0, 13.0
 LEAST_FONT = 5.0
 """Cells of C are made wider, and fewer of them are shown, rather than written smaller."""
 MOST_ROWS = 25
-WIDEST = 250.0
-"""Of C."""
+MOST_COLUMNS = 25
+USUAL, WIDEST = 250.0, 330.0
+"""Of C: its cells grow until it is as wide as the first; it is wider only where labels are long."""
 SMALL_CELL, SMALL_SIDE = 14.0, 126.0
 """Of the boards beside it; beyond that side their cells shrink."""
 LEAST_LABELLED = 11.0
@@ -110,9 +111,9 @@ class Matrix:
         entries = self._weights()
         widest = max(label.width(LEAST_FONT) for label in entries)
         across = max(widest / 0.88, LEAST_CELL)
-        room = max(int(WIDEST / across), 5)
+        room = min(max(int(WIDEST / across), 5), MOST_COLUMNS)
         grow = min(
-            LARGEST_CELL / LEAST_CELL, WIDEST / (across * min(columns, room)), 1.5 * MOST_ROWS / max(rows, columns)
+            LARGEST_CELL / LEAST_CELL, USUAL / (across * min(columns, room)), 1.5 * MOST_ROWS / max(rows, columns)
         )
         grow = max(grow, 1.0)
         across, down = across * grow, LEAST_CELL * grow
