@@ -289,8 +289,9 @@ def animate(
     modules = [import_module(VIEWS[name]) for name in views]
     if labels and not any(hasattr(module, "LABELLED") for module in modules):
         raise ConvvizError(f'labels is "{labels}": the view "{views[0]}" has none; use the view "grid" or "matrix"')
-    orders = ORDERS if order == "both" else (order,)
-    traces = [traced for each in orders for traced in _traces(what, each, (x, weight, bias), with_transposed)]
+    traces = _traces(what, ORDERS[0] if order == "both" else order, (x, weight, bias), with_transposed)
+    if order == "both":  # of the same numbers: those of a transposed one are an output, which each order rounds
+        traces += [trace(one.op, one.x, one.weight, one.bias, ORDERS[1]) for one in traces]
     alt = alt_text_beside([(traced.op, traced.order, name) for traced in traces for name in views], labels)
 
     def draw(colors: Theme) -> Frames:

@@ -126,8 +126,12 @@ def read_layer(text: str) -> tuple[str, dict[str, str]]:
             values[name] = None if name in _UNSEEN else ast.literal_eval(node)
         except (ValueError, TypeError):
             raise ConvvizError(f"{said}: write out its value") from None
-        if isinstance(values[name], tuple | list) and len(values[name]) != axes:
-            raise ConvvizError(f"{said}: {layer} takes a number" + ", or two" * (axes > 1))
+        value = values[name]
+        numbers = value if isinstance(value, tuple | list) else (value,) * axes
+        word = name == "padding_mode" or (name == "padding" and kind == "Conv" and value in ("same", "valid"))
+        sizes = len(numbers) == axes and all(isinstance(number, int) for number in numbers)
+        if not (value is None or word or sizes):
+            raise ConvvizError(f"{said}: {layer} takes a whole number" + ", or two" * (axes > 1))
     if values.pop("divisor_override", None) is not None:
         raise ConvvizError("divisor_override is given: cannot be drawn; leave it out")
     for needed in names[: names.index("kernel_size") + 1]:

@@ -29,7 +29,7 @@ class Theme:
     dropped: str | None = None
     """Cells that are cropped, or that a stride steps over."""
     unvisited: str | None = None
-    """Cells of the input that no window covers."""
+    """Cells of either plane that no window covers."""
     dark: str | None = None
     """The theme that stands in for it on a dark page, in the formats that hold both."""
     tint: float = 1.0

@@ -98,7 +98,9 @@ def _trimmed(indexed: Indexed) -> tuple[Box, Indexed]:
 
 
 class _Palette:
-    """The colours of all frames: every flat colour exactly, then those that stand for the soft edges.
+    """The colours of all frames: the flat ones of three steps exactly, then those that stand for the soft edges.
+
+    A flat colour that other steps alone have, such as that of a cell stamped twice under the window, is the nearest.
 
     Nearest colours are looked up by the upper six bits of each channel.
     """
