@@ -47,7 +47,7 @@ MIXED = {
 
 
 @pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("name", [*NAMES, *MIXED])
+@pytest.mark.parametrize("name", [*NAMES, *MIXED, "gather_and_scatter", "checkerboard"])
 def test_flat_colours_are_exact_and_soft_edges_close(name, theme):
     what, looks = MIXED.get(name, (name, {}))
     picture = animate(what, theme=theme, **looks)

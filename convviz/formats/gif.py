@@ -18,6 +18,8 @@ SIZES = (32, 64, 128, 256)
 """Entries of the palette; the first entry stands for "unchanged" or, without a background, for "nothing here"."""
 FLAT = 3 / 4
 """The part of the palette that colours of areas may take; the least size is chosen that has room for them all."""
+LOOKED = 8
+"""Steps whose shapes are asked for their colours."""
 AREA = 8
 """Squares of 2 x 2 pixels in three steps that make an area."""
 CLEAR = 0
@@ -98,9 +100,10 @@ def _trimmed(indexed: Indexed) -> tuple[Box, Indexed]:
 
 
 class _Palette:
-    """The colours of all frames: the flat ones of three steps exactly, then those that stand for the soft edges.
+    """The colours of all frames: the flat ones exactly, then those that stand for the soft edges.
 
-    A flat colour that other steps alone have, such as that of a cell stamped twice under the window, is the nearest.
+    Flat are the colours of shapes, in steps here and there, and what fills an area in one of three steps; of one that
+    other steps alone have it is the nearest.
 
     Nearest colours are looked up by the upper six bits of each channel.
     """
@@ -123,8 +126,9 @@ class _Palette:
                 _count(first[np.logical_and.reduce([first == other for other in others])], areas)
         flat = {background: None}
         for layer in frames.layers:
-            for shape in layer.shapes(0):
-                flat |= {rgb(color): None for color in _flat_colors(shape)}
+            for step in range(0, 1 if layer.kind == "fixed" else len(frames), max(len(frames) // LOOKED, 1)):
+                for shape in layer.shapes(step):
+                    flat |= {rgb(color): None for color in _flat_colors(shape)}
         # What fills an area is flat too, whatever was blended to get it: it tells one sort of cell from another.
         flat |= {color: None for color in sorted(areas, key=areas.__getitem__, reverse=True) if areas[color] >= AREA}
         size = next((size for size in SIZES if len(flat) <= size * FLAT), SIZES[-1])
