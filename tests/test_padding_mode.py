@@ -171,3 +171,4 @@ def test_the_stack_frames_the_cells_that_the_padding_of_a_step_copies(op, order)
         np.testing.assert_allclose(middles, np.reshape(expected, (-1, 2)), atol=1e-9)
         several += len(wanted)
     assert several
+    assert "padding, copied" in {label for label, *_ in frames.legend}

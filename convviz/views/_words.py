@@ -34,7 +34,7 @@ def _entries(trace: Trace, theme: Theme) -> tuple[Entry, ...]:
         occurring.add((WINNER, False))
     rows = [
         (DATA, False, "input", theme.data),
-        (PADDING, False, "padding", theme.padding),
+        (PADDING, False, "padding" if trace.op.padding_mode == "zeros" else "padding, copied", theme.padding),
         (INSERTED, False, "inserted zero", theme.inserted),
         (BEYOND, False, "not counted", theme.dropped),
         (WINNER, False, "greatest", theme.target),
