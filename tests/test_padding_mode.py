@@ -149,6 +149,17 @@ def test_the_numbers_in_padding_say_where_they_came_from(op, order):
         assert [text.text for text in texts] == [wanted[place] for place in sorted(wanted)]
 
 
+def test_where_there_is_no_room_for_places_the_grid_frames_the_cells_that_are_copied():
+    traced = trace(Conv(9, 3, padding=4, padding_mode="reflect"))
+    frames = grid.frames(traced, THEMES["light"], narrow=True)
+    assert not [text for text in frames.frame(0).shapes if text.role == "origin"]
+    (frame,) = [shape for shape in frames.frame(0).shapes if shape.role == "copied"]
+    # The first window stands on padding alone: it copies rows and columns 2 to 4.
+    assert len(frame.points) == 9
+    middle = frames.frame(len(frames) // 2)
+    assert not [shape for shape in middle.shapes if shape.role == "copied"]
+
+
 @pytest.mark.parametrize("order", ["gather", "scatter"])
 @pytest.mark.parametrize("op", PICTURED, ids=str)
 def test_the_stack_frames_the_cells_that_the_padding_of_a_step_copies(op, order):

@@ -50,6 +50,8 @@ SELDOM = 20
 """One number in so many may be set smaller than the others of its board."""
 LEAST_CORNER = 8 / DOTS_PER_POINT
 """Font size below which labels in corners could not be read: where there is no room they are left out."""
+INSET = 0.08
+"""Of the frame in a cell that is copied."""
 MOST_CORNER = 0.245
 """Of a cell: larger, they would touch its value."""
 
@@ -253,11 +255,24 @@ class Boards:
                 shapes += self._origin(row, column, ink)
         return shapes
 
+    @property
+    def names_origins(self) -> bool:
+        """Whether there is room in padding for the place of the cell that it copies."""
+        return self.plan.labelled and self.plan.corners and self.origin_size >= LEAST_CORNER
+
+    def _copied(self, at: Cells) -> list[Shape]:
+        """Where padding has no room to name them, a dashed frame in each cell that the padding among ``at`` copies."""
+        source, symbols = self.source, self.figures.symbols and self.plan.labelled
+        if self.names_origins or symbols or not source.sheet.copies(at).any():
+            return []
+        frames = source.outlines(source.sheet.copied(at) + INSET, 1 - 2 * INSET, 1 - 2 * INSET)
+        dash = (1.6 * source.thick,) * 2
+        return [Polygon(frames, stroke=self.theme.edge, width=source.thick, dash=dash, role="copied")]
+
     def _origin(self, row: int, column: int, ink: str) -> list[Text]:
         """In padding that copies a cell, the place of that cell."""
         sheet = self.source.sheet
-        shown = self.plan.labelled and self.plan.corners and self.origin_size >= LEAST_CORNER
-        if not shown or not sheet.copies(np.array([[row, column]])).any():
+        if not self.names_origins or not sheet.copies(np.array([[row, column]])).any():
             return []
         label = _place_of(position(int(sheet.indices[row, column]), self.trace.op.input_size))
         return self.source.text(label, row, column, self.origin_size, ink, "upper", role="origin")
@@ -286,7 +301,7 @@ class Boards:
         shapes += self._outlined(source, at)
         if winner is not None:
             shapes += self._outlined(source, at[winner : winner + 1])
-        return shapes
+        return shapes + self._copied(at)
 
     def _place(self, t: int) -> Cells:
         return self.walk.place(t)[np.newaxis]
@@ -300,7 +315,8 @@ class Boards:
         source, place = self.source, self._place(t)
         label = self.reads.source(int(self.trace.cells.reshape(-1)[t]))
         fill = source.lit(source.fill(source.sheet.kinds[tuple(place[0])]))
-        return [*self._filled(source, place, [label], [fill], "current"), *self._outlined(source, place)]
+        shapes = self._filled(source, place, [label], [fill], "current")
+        return [*shapes, *self._outlined(source, place), *self._copied(place)]
 
     def _stamp(self, t: int) -> list[Shape]:
         figures, target, step = self.writes, self.target, self.trace[t]
